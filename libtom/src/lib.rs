@@ -24,6 +24,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod decision;
+pub mod expectation;
 pub mod glob;
 pub mod host_policy;
 pub mod keyline;

@@ -15,8 +15,8 @@ pub struct Moment(#[n(0)] i64);
 impl Moment {
     /// 1980-01-01T00:00:00Z: a clock before it has lost its battery (interfaces.md, rule 2).
     pub const EARLIEST_PLAUSIBLE: Self = Self(315_532_800);
-    /// 2101-01-01T00:00:00Z: a clock from here on is after 2100.
-    pub const LATEST_PLAUSIBLE: Self = Self(4_133_980_800);
+    /// 2100-01-01T00:00:00Z: a clock from here on is not to be believed either.
+    pub const LATEST_PLAUSIBLE: Self = Self(4_102_444_800);
 
     /// The moment so many seconds after 1970-01-01T00:00:00Z.
     #[must_use]
@@ -30,7 +30,7 @@ impl Moment {
         self.0
     }
 
-    /// Is a clock that shows this moment to be believed at all: from 1980 up to the end of 2100?
+    /// Is a clock that shows this moment to be believed at all: from 1980 up to 2100?
     #[must_use]
     pub fn is_plausible(self) -> bool {
         self >= Self::EARLIEST_PLAUSIBLE && self < Self::LATEST_PLAUSIBLE
@@ -206,8 +206,8 @@ mod tests {
     fn plausible_is_1980_to_2100() {
         assert!(!Moment::parse("1979-12-31T23:59:59Z").unwrap().is_plausible());
         assert!(Moment::parse("1980-01-01T00:00:00Z").unwrap().is_plausible());
-        assert!(Moment::parse("2100-12-31T23:59:59Z").unwrap().is_plausible());
-        assert!(!Moment::parse("2101-01-01T00:00:00Z").unwrap().is_plausible());
+        assert!(Moment::parse("2099-12-31T23:59:59Z").unwrap().is_plausible());
+        assert!(!Moment::parse("2100-01-01T00:00:00Z").unwrap().is_plausible());
     }
 
     #[test]

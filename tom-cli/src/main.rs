@@ -1,2 +1,28 @@
-//! In work.
-fn main() {}
+//! `tom`: the administrator's command.
+//!
+//! One file per command below `commands/`; each shows its steps in order and ends with an exit code of
+//! interfaces.md: 0 fine or allowed, 1 findings or denied, 2 wrong usage, 3 could not check, 4 policy
+//! invalid.
+
+mod arguments;
+mod commands;
+mod exit;
+mod output;
+mod policy_source;
+
+use arguments::{Arguments, Command, PolicyCommand};
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match arguments.command {
+        Command::Policy(PolicyCommand::Check { file }) => commands::check::run(file.as_deref()),
+        Command::Policy(PolicyCommand::Diff { old, new }) => commands::diff::run(&old, &new),
+        Command::Access(options) => commands::access::run(&options),
+        Command::Explain(options) => commands::explain::run(&options),
+        Command::Decide { policy } => commands::decide::run(policy.as_deref()),
+        Command::Apply(options) => commands::apply::run(&options),
+    };
+    outcome.unwrap_or_else(|failure| failure.report()).into()
+}

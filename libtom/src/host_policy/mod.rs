@@ -12,6 +12,7 @@ use crate::moment::{Day, Moment};
 use crate::network::NetworkSet;
 use crate::policy::{PinStanding, Policy, ServiceSet};
 use crate::public_key::KeyType;
+use alloc::borrow::Cow;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
@@ -29,9 +30,9 @@ pub struct HostPolicy<'p> {
 
 /// What is known of the host itself.
 #[derive(Clone, Copy, Debug)]
-pub struct HostFacts<'p> {
+pub struct HostFacts<'h> {
     /// The host id.
-    pub id: &'p str,
+    pub id: &'h str,
     /// How its console is opened while the policy cannot be used.
     pub console: ConsoleRule,
 }
@@ -54,7 +55,7 @@ pub enum ConsoleRule {
 #[cbor(map)]
 pub(crate) struct Rules<'p> {
     #[b(0)]
-    pub(crate) host: &'p str,
+    pub(crate) host: Cow<'p, str>,
     #[n(1)]
     pub(crate) console: ConsoleRule,
     #[n(2)]
@@ -206,7 +207,7 @@ pub(crate) enum HostMachineAccess<'p> {
 impl<'p> HostPolicy<'p> {
     /// What counts of a policy on a host.
     #[must_use]
-    pub fn resolve(policy: &'p Policy, host: HostFacts<'p>) -> Self {
+    pub fn resolve(policy: &'p Policy, host: HostFacts<'_>) -> Self {
         Self::index(resolve::resolve(policy, host), true)
     }
 
@@ -249,8 +250,8 @@ impl<'p> HostPolicy<'p> {
 
     /// The host id.
     #[must_use]
-    pub const fn host(&self) -> &'p str {
-        self.rules.host
+    pub fn host(&self) -> &str {
+        &self.rules.host
     }
 
     /// The serial of the policy.
@@ -302,6 +303,15 @@ impl<'p> HostPolicy<'p> {
             Holder::Person(person) => self.person(person).map(|person| person.id),
             Holder::Machine(machine) => self.machine(machine).map(|machine| machine.id),
             Holder::MachineElsewhere => None,
+        }
+    }
+
+    /// The person who has the key, by id.
+    #[must_use]
+    pub fn person_with(&self, blob: &[u8]) -> Option<&'p str> {
+        match self.key(blob)?.holder {
+            Holder::Person(person) => self.person(person).map(|person| person.id),
+            Holder::Machine(_) | Holder::MachineElsewhere => None,
         }
     }
 

@@ -3,18 +3,19 @@
 use super::{Accounts, Holder, HostFacts, HostGrant, HostKey, HostMachine, HostMachineAccess, HostPerson, Rules};
 use crate::network::NetworkSet;
 use crate::policy::{AccountPattern, Command, Grant, Machine, MachineAccess, Party, Policy, Service};
+use alloc::borrow::Cow;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 
-pub(super) fn resolve<'p>(policy: &'p Policy, host: HostFacts<'p>) -> Rules<'p> {
+pub(super) fn resolve<'p>(policy: &'p Policy, host: HostFacts<'_>) -> Rules<'p> {
     let rule = policy.host_rule(host.id);
     let class = rule.map(|rule| rule.class.as_str());
     let here = Here { persons: persons_by_id(policy) };
     let grants: Vec<&Grant> = policy.grants.iter().filter(|grant| grant.hosts.selects(host.id, class)).collect();
     let mut networks = Networks::default();
     let mut rules = Rules {
-        host: host.id,
+        host: Cow::Owned(String::from(host.id)),
         console: host.console,
         serial: policy.serial,
         expires: policy.expires,

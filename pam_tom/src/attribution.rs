@@ -1,0 +1,117 @@
+//! Who it was: into the session's environment, and into the journal.
+
+use crate::ffi;
+use crate::transaction::Transaction;
+use libtom::decision::{Decision, Exemption, Key, Phase, Principal};
+use libtom::host_policy::HostPolicy;
+use libtom::public_key::Fingerprint;
+use pam::module::PamHandle;
+use tom_host::active_policy::PolicyFault;
+use tom_host::event::{Event, Field, Kind};
+use tom_host::journal;
+
+/// Tells the session who it is; tells whether that worked.
+pub(crate) fn into_environment(pamh: &mut PamHandle, principal: &Principal<'_>) -> bool {
+    // Nothing that came from elsewhere may stand beside what is said here.
+    for name in [c"TOM_PERSON", c"TOM_KEY", c"TOM_MACHINE"] {
+        ffi::unset_environment_variable(pamh, name);
+    }
+    match principal {
+        Principal::Person { person, key_label, .. } => {
+            ffi::set_environment_variable(pamh, "TOM_PERSON", person)
+                && ffi::set_environment_variable(pamh, "TOM_KEY", key_label)
+        }
+        Principal::Machine { machine } => ffi::set_environment_variable(pamh, "TOM_MACHINE", machine),
+        // The session phase always knows who it is.
+        Principal::NotYetKnown => false,
+    }
+}
+
+/// One event for a decision that somebody will ask about: an allowed session, every denial, every use of
+/// break-glass. A request that tom has no say in leaves no trace.
+pub(crate) fn record(
+    transaction: &Transaction,
+    phase: Phase,
+    policy: &HostPolicy<'_>,
+    decision: &Decision<'_>,
+    fault: Option<&PolicyFault>,
+) {
+    let asked = asked(transaction);
+    let (kind, message) = match decision {
+        Decision::Allow(_) if phase != Phase::Session => return,
+        Decision::Allow(allow) => match allow.principal() {
+            Principal::Person { person, key_label, break_glass: true, .. } => {
+                (Kind::BreakGlassUsed, format!("BREAK-GLASS: {person} with key '{key_label}' entered {asked}"))
+            }
+            Principal::Person { person, key_label, .. } => {
+                (Kind::LoginAllowed, format!("{person} with key '{key_label}' entered {asked}"))
+            }
+            Principal::Machine { machine } => (Kind::LoginAllowed, format!("machine {machine} entered {asked}")),
+            Principal::NotYetKnown => return,
+        },
+        Decision::NotGoverned(Exemption::BreakGlassConsole) => {
+            (Kind::ConsoleByPassword, format!("BREAK-GLASS: the console is open by password for {asked}"))
+        }
+        Decision::NotGoverned(_) => return,
+        Decision::Deny(denial) => (Kind::Refused, format!("refused {asked}: {}{}", denial.name(), because(fault))),
+    };
+    send(kind, &message, transaction, policy, decision.verdict().name(), decision.reason().name(), decision);
+}
+
+/// A governed caller whom nothing has proven yet.
+pub(crate) fn record_unproven(
+    transaction: &Transaction,
+    policy: &HostPolicy<'_>,
+    decision: &Decision<'_>,
+    fault: Option<&PolicyFault>,
+) {
+    let reason = match decision {
+        Decision::Deny(denial) => denial.name(),
+        Decision::Allow(_) | Decision::NotGoverned(_) => libtom::decision::Denial::KeyMissing.name(),
+    };
+    let message = format!("refused {}: {reason}{}", asked(transaction), because(fault));
+    send(Kind::Refused, &message, transaction, policy, "deny", reason, &Decision::default());
+}
+
+fn because(fault: Option<&PolicyFault>) -> String {
+    fault.map(|fault| format!(" ({fault})")).unwrap_or_default()
+}
+
+fn asked(transaction: &Transaction) -> String {
+    let from = transaction.from.as_deref().map(|from| format!(" from {from}")).unwrap_or_default();
+    let caller = transaction.caller.as_deref().map(|caller| format!(", called by {caller}")).unwrap_or_default();
+    format!("{} by {}{from}{caller}", transaction.user, transaction.service)
+}
+
+fn send(
+    kind: Kind,
+    message: &str,
+    transaction: &Transaction,
+    policy: &HostPolicy<'_>,
+    verdict: &str,
+    reason: &str,
+    decision: &Decision<'_>,
+) {
+    let answer = decision.answer();
+    let (fingerprint, holder) = match &transaction.key {
+        Key::Blob(blob) => (Some(Fingerprint::of(blob).to_string()), policy.person_with(blob)),
+        Key::Missing | Key::Unreadable => (None, None),
+    };
+    // Of a refused key it is worth knowing whose it is.
+    let person = answer.person.or(holder);
+    let event = Event::new(kind, message)
+        .with(Field::Verdict, verdict)
+        .with(Field::Reason, reason)
+        .with(Field::Account, &transaction.user)
+        .with(Field::Service, &transaction.service)
+        .with(Field::Host, policy.host())
+        .with(Field::PolicySerial, &policy.serial().to_string())
+        .with_known(Field::Person, person)
+        .with_known(Field::Key, answer.key_label)
+        .with_known(Field::KeyFingerprint, fingerprint.as_deref())
+        .with_known(Field::Machine, answer.machine)
+        .with_known(Field::Invoker, transaction.caller.as_deref())
+        .with_known(Field::From, transaction.from.as_deref())
+        .with_known(Field::Grant, answer.grant);
+    journal::record(&event);
+}

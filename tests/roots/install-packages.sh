@@ -1,0 +1,29 @@
+#!/bin/sh
+# Installs the Debian packages that the test bench needs on this machine, and only those missing.
+# Says what it installs. Needs root.
+set -eu
+
+# mmdebstrap      makes the Debian roots that sshd is tested in
+# util-linux      unshare, nsenter, pivot_root
+# iproute2        addresses in the bench's own network
+# openssh-client  ssh-keygen, for RSA keys and certificates
+# libpam0g-dev    to build pam_tom.so
+wanted="mmdebstrap util-linux iproute2 openssh-client libpam0g-dev"
+
+missing=""
+for package in $wanted; do
+    status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
+    [ "$status" = installed ] || missing="$missing $package"
+done
+
+if [ -z "$missing" ]; then
+    echo "Debian packages for the test bench: all there ($wanted)"
+    exit 0
+fi
+echo "Debian packages for the test bench: installing$missing"
+export DEBIAN_FRONTEND=noninteractive
+# shellcheck disable=SC2086 # a list of words
+apt-get install --yes --no-install-recommends $missing >/dev/null 2>&1 || {
+    apt-get update
+    apt-get install --yes --no-install-recommends $missing
+}

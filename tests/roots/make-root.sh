@@ -1,0 +1,55 @@
+#!/bin/sh
+# make-root.sh SUITE DIR: makes a Debian root of SUITE (bookworm, trixie) below DIR, unless it is
+# there already, and prints its path. Tests lay a file system over it and never write to it.
+#
+# The name carries a hash of this script, the suite and the package list: a change of any of them
+# makes a new root. It appears under that name only when it is complete, and a lock lets one of
+# several tests make it while the others wait.
+set -eu
+umask 022
+
+suite=$1
+dir=$2
+
+# openssh-*, sudo, login, passwd   what is tested: the distribution's own
+# libpam-*, pamtester              PAM stacks, asked without a daemon
+# strace                           faults in single system calls
+# socat                            what a forwarded connection reaches
+# libfaketime                      another clock for one host
+# bsdutils, util-linux, mount      logger (journal), setpriv, umount
+packages="openssh-server,openssh-client,openssh-sftp-server,sudo,login,passwd"
+packages="$packages,libpam-modules,libpam-runtime,pamtester,strace,socat,libfaketime"
+packages="$packages,bsdutils,util-linux,mount"
+
+hash=$({ echo "$suite $packages"; cat "$0"; } | sha256sum | cut -c1-12)
+root=$dir/$suite-$hash
+
+if [ -d "$root" ]; then
+    echo "$root"
+    exit 0
+fi
+
+if ! command -v mmdebstrap >/dev/null; then
+    echo "mmdebstrap is missing: tests/roots/install-packages.sh installs it" >&2
+    exit 1
+fi
+
+mkdir -p "$dir"
+exec 9>"$dir/$suite.lock"
+flock 9
+if [ ! -d "$root" ]; then
+    echo "making a Debian root of $suite in $root (about 20 s, once)" >&2
+    rm -rf "$dir/$suite.new"
+    mmdebstrap --quiet --variant=minbase --include="$packages" \
+        --dpkgopt='path-exclude=/usr/share/man/*' \
+        --dpkgopt='path-exclude=/usr/share/locale/*' \
+        --dpkgopt='path-exclude=/usr/share/doc/*' \
+        "$suite" "$dir/$suite.new" >&2
+    # Roots of an older version of this script; one that a test still uses stays readable for it
+    # only as far as it is open, so this happens only when a new one is made.
+    for old in "$dir/$suite"-*; do
+        [ ! -d "$old" ] || rm -rf "$old"
+    done
+    mv "$dir/$suite.new" "$root"
+fi
+echo "$root"

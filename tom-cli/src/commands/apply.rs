@@ -1,0 +1,167 @@
+//! `tom apply`: the candidate becomes the active policy, or nothing changes.
+
+use crate::arguments::ApplyOptions;
+use crate::exit::{Exit, Failure};
+use crate::output;
+use crate::policy_source::{self, CANDIDATE, CANDIDATE_EVIDENCE};
+use libtom::decision::{Decision, Groups, Key, Phase, Request, decide};
+use libtom::expectation::unmet;
+use libtom::host_policy::{HostFacts, HostPolicy, stored};
+use libtom::moment::Moment;
+use libtom::policy::{Policy, Service, warnings};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::path::Path;
+use tom_host::active_policy::{self, LARGEST_POLICY, NewPolicy};
+use tom_host::event::{Event, Field, Kind};
+use tom_host::host_identity::HostIdentity;
+use tom_host::trusted_file::{self, TrustError};
+use tom_host::{accounts, clock, journal};
+
+/// The user whom sshd runs tom-authorized-keys as; the active policy is readable by its group.
+const READERS: &str = "_tom";
+
+/// Checks the candidate and exchanges the active policy.
+pub fn run(options: &ApplyOptions) -> Result<Exit, Failure> {
+    let outcome = apply(options);
+    if let Err(failure) = &outcome {
+        let message = format!("the candidate policy was not applied: {}", failure.messages().join("; "));
+        journal::record(&Event::new(Kind::ApplyRefused, &message));
+    }
+    outcome
+}
+
+fn apply(options: &ApplyOptions) -> Result<Exit, Failure> {
+    let now = Moment::from_unix(clock::now());
+    let readers = readers()?;
+    let host = policy_source::this_host()?;
+    // The candidate: trusted, readable, sound.
+    let source = trusted(Path::new(CANDIDATE))?;
+    let text = policy_source::text_of(Path::new(CANDIDATE), source.clone())?;
+    let policy = policy_source::parse(Path::new(CANDIDATE), &text)?;
+    policy_source::check_challenges(&policy, |name| trusted(&Path::new(CANDIDATE_EVIDENCE).join(name)).ok())?;
+    let (evidence, missing) =
+        policy_source::evidence_of(&policy, |name| trusted(&Path::new(CANDIDATE_EVIDENCE).join(name)).ok());
+    for name in missing {
+        output::message(&format!(
+            "warning: the evidence file {CANDIDATE_EVIDENCE}/{name} is missing, or not root's alone to write"
+        ));
+    }
+    for warning in warnings(&policy, now) {
+        output::message(&format!("warning: {warning}"));
+    }
+    // What it would do here.
+    check_serial(&policy)?;
+    let facts = HostFacts { id: &host.id, console: host.console };
+    let unmet: Vec<String> = unmet(&policy, facts, now).iter().map(|unmet| format!("{CANDIDATE}:{unmet}")).collect();
+    if !unmet.is_empty() {
+        return Err(Failure::findings(unmet));
+    }
+    let resolved = HostPolicy::resolve(&policy, facts);
+    check_lockout(&resolved, &policy, now, options)?;
+    // The one step.
+    let digest = stored::digest(&source);
+    active_policy::exchange(&NewPolicy {
+        source: &source,
+        resolved: &stored::encode(&resolved, &digest, now),
+        fallback: &stored::encode_fallback(&resolved, &digest, now),
+        evidence: &evidence,
+        readers,
+    })
+    .map_err(|error| Failure::not_checked(error.to_string()))?;
+    announce(&policy, &host);
+    if !options.now {
+        output::message("applied at once: this version does not wait for a confirmation, as with --now");
+    }
+    Ok(Exit::Fine)
+}
+
+/// The group that reads the active policy.
+fn readers() -> Result<u32, Failure> {
+    accounts::look_up(READERS).map(|account| account.gid).map_err(|error| {
+        Failure::not_checked(format!(
+            "the user {READERS}, whom sshd runs tom-authorized-keys as, cannot be found: {error}"
+        ))
+    })
+}
+
+fn trusted(path: &Path) -> Result<Vec<u8>, Failure> {
+    trusted_file::read(path, LARGEST_POLICY).map_err(|error| {
+        let advice = match &error {
+            TrustError::Untrusted { .. } => {
+                "; it must be root's, and nobody else's to write, like every directory above it"
+            }
+            _ => "",
+        };
+        Failure::not_checked(format!("{error}{advice}"))
+    })
+}
+
+/// An older policy is not slipped in under a newer one.
+fn check_serial(policy: &Policy) -> Result<(), Failure> {
+    let active = active_policy::with_policy(|active, fault| fault.is_none().then(|| active.serial()));
+    match active {
+        Some(active) if policy.serial < active => Err(Failure::findings(vec![format!(
+            "the serial {} is lower than the active {active}: raise it in {CANDIDATE}",
+            policy.serial
+        )])),
+        _ => Ok(()),
+    }
+}
+
+/// Nobody is locked out by applying a policy: somebody must be left who can log in by SSH.
+fn check_lockout(here: &HostPolicy<'_>, policy: &Policy, now: Moment, options: &ApplyOptions) -> Result<(), Failure> {
+    let persons = who_could_log_in(here, policy, now);
+    match persons.len() {
+        0 if options.allow_lockout => {
+            output::message("warning: nobody can log in by SSH under this policy");
+            let alarm = "a policy was applied under which no person can log in by SSH (--allow-lockout)";
+            journal::record(&Event::new(Kind::PolicyUnusable, alarm));
+            Ok(())
+        }
+        0 => Err(Failure::findings(vec![
+            "nobody could log in by SSH on this host under this policy: 'tom explain' says why for each person; \
+             --allow-lockout applies it all the same"
+                .to_owned(),
+        ])),
+        1 => {
+            let only = persons.first().map_or("", |id| id);
+            output::message(&format!("warning: '{only}' is the only person who could log in by SSH under this policy"));
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Persons one of whose keys sshd would be given for some account.
+fn who_could_log_in<'p>(here: &HostPolicy<'_>, policy: &'p Policy, now: Moment) -> BTreeSet<&'p str> {
+    let mut persons = BTreeSet::new();
+    for key in &policy.keys {
+        let Some(person) = policy.persons.get(key.person) else { continue };
+        if persons.contains(person.id.as_str()) {
+            continue;
+        }
+        let enters = |account: &&str| {
+            let request = Request {
+                account: Some(*account),
+                groups: Groups::Known(&[]),
+                key: Key::Blob(Cow::Borrowed(key.public.blob())),
+                ..Request::new(Phase::Offer, Service::Sshd.name(), now)
+            };
+            matches!(decide(here, &request), Decision::Allow(_))
+        };
+        if here.governed_accounts().iter().any(|account| enters(&account)) {
+            persons.insert(person.id.as_str());
+        }
+    }
+    persons
+}
+
+fn announce(policy: &Policy, host: &HostIdentity) {
+    let serial = policy.serial.to_string();
+    let message = format!("policy {serial} of {} is active on {}", policy.operator, host.id);
+    let event =
+        Event::new(Kind::PolicyApplied, &message).with(Field::Host, &host.id).with(Field::PolicySerial, &serial);
+    journal::record(&event);
+    output::data(&format!("{message}\n"));
+}

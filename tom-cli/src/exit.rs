@@ -1,0 +1,65 @@
+//! Exit codes, and failures that carry one.
+
+use crate::output;
+use std::process::ExitCode;
+
+/// The exit codes of interfaces.md, "Exit codes, everywhere". Wrong usage, 2, is clap's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: fine, no findings, allowed.
+    Fine,
+    /// 1: findings, denied.
+    Findings,
+    /// 3: could not check; never 0.
+    NotChecked,
+    /// 4: the policy is invalid.
+    Invalid,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Fine => 0,
+            Exit::Findings => 1,
+            Exit::NotChecked => 3,
+            Exit::Invalid => 4,
+        })
+    }
+}
+
+/// Why a command ended early: sentences for people, and the exit code.
+#[derive(Debug)]
+pub struct Failure {
+    exit: Exit,
+    messages: Vec<String>,
+}
+
+impl Failure {
+    /// Something needed could not be read or done.
+    pub fn not_checked(message: impl Into<String>) -> Self {
+        Self { exit: Exit::NotChecked, messages: vec![message.into()] }
+    }
+
+    /// The policy has these problems.
+    pub const fn invalid(messages: Vec<String>) -> Self {
+        Self { exit: Exit::Invalid, messages }
+    }
+
+    /// It was checked, and must not go on for these reasons.
+    pub const fn findings(messages: Vec<String>) -> Self {
+        Self { exit: Exit::Findings, messages }
+    }
+
+    /// The sentences.
+    pub fn messages(&self) -> &[String] {
+        &self.messages
+    }
+
+    /// Tells them on standard error.
+    pub fn report(self) -> Exit {
+        for message in &self.messages {
+            output::message(message);
+        }
+        self.exit
+    }
+}

@@ -1,0 +1,188 @@
+//! Making a candidate the active policy, in one step.
+//!
+//! A new directory is written beside the active one, made durable, and exchanged with it by one
+//! rename. Killed at any point before that, nothing has changed; at any point after, everything has.
+//! What a killed run left behind is cleared away by the next.
+
+use super::{ACTIVE_DIRECTORY, EVIDENCE, FALLBACK, RESOLVED, SOURCE, STATE_DIRECTORY};
+use crate::trusted_file::{TrustError, TrustedDirectory};
+use rustix::fs::{CWD, FlockOperation, Gid, Mode, RenameFlags, Uid, flock, renameat, renameat_with};
+use rustix::io::Errno;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+const LOCK: &str = "/var/lib/tom/lock";
+const NEW_DIRECTORY: &str = "/var/lib/tom/active.new";
+const NEW_FALLBACK: &str = "/var/lib/tom/fallback.new";
+const SNAPSHOTS: &str = "/var/lib/tom/rollback";
+const PREVIOUS: &str = "/var/lib/tom/rollback/previous";
+const OLDER: &str = "/var/lib/tom/rollback/older";
+
+/// Everything that becomes active together.
+#[derive(Debug)]
+pub struct NewPolicy<'a> {
+    /// The text the operator wrote.
+    pub source: &'a [u8],
+    /// The form that logins read.
+    pub resolved: &'a [u8],
+    /// What is left when that cannot be used.
+    pub fallback: &'a [u8],
+    /// Evidence files: name below the evidence directory, content.
+    pub evidence: &'a [(String, Vec<u8>)],
+    /// The group of `_tom`, which reads all this.
+    pub readers: u32,
+}
+
+/// Why nothing was exchanged.
+#[derive(Debug, thiserror::Error)]
+pub enum ExchangeError {
+    /// The state directory could have been changed by others than root.
+    #[error(transparent)]
+    Untrusted(#[from] TrustError),
+    /// Another run holds the lock.
+    #[error("another 'tom apply' is at work: wait for it, or see 'fuser {LOCK}'")]
+    Busy,
+    /// A step failed.
+    #[error("{} could not be {step}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What was being done.
+        step: &'static str,
+        /// The system's answer.
+        source: io::Error,
+    },
+}
+
+fn failed(path: impl AsRef<Path>, step: &'static str) -> impl FnOnce(io::Error) -> ExchangeError {
+    let path = path.as_ref().to_path_buf();
+    move |source| ExchangeError::Io { path, step, source }
+}
+
+/// Makes a policy the active one. The one before is kept for a rollback.
+///
+/// # Errors
+/// Says which step failed; the active policy is then what it was before.
+pub fn exchange(new: &NewPolicy<'_>) -> Result<(), ExchangeError> {
+    TrustedDirectory::open(Path::new(STATE_DIRECTORY))?;
+    let _lock = lock()?;
+    clear_away(NEW_DIRECTORY)?;
+    clear_away(NEW_FALLBACK)?;
+    if let Err(error) = write_all(new) {
+        // Nothing is active of this; a disk that was full is given its space back.
+        let _ = clear_away(NEW_DIRECTORY);
+        let _ = clear_away(NEW_FALLBACK);
+        return Err(error);
+    }
+    swap()?;
+    rename(NEW_FALLBACK, FALLBACK)?;
+    keep_previous()?;
+    make_durable(STATE_DIRECTORY)
+}
+
+/// One exchange at a time; the lock ends with the process.
+fn lock() -> Result<File, ExchangeError> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(no_follow())
+        .open(LOCK)
+        .map_err(failed(LOCK, "opened"))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(Errno::WOULDBLOCK) => Err(ExchangeError::Busy),
+        Err(errno) => Err(failed(LOCK, "locked")(errno.into())),
+    }
+}
+
+fn no_follow() -> i32 {
+    i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or_default()
+}
+
+fn write_all(new: &NewPolicy<'_>) -> Result<(), ExchangeError> {
+    let directory = Path::new(NEW_DIRECTORY);
+    make_directory(directory, new.readers)?;
+    write_file(&directory.join(SOURCE), new.source, new.readers)?;
+    write_file(&directory.join(RESOLVED), new.resolved, new.readers)?;
+    let evidence = directory.join(EVIDENCE);
+    make_directory(&evidence, new.readers)?;
+    for (name, content) in new.evidence {
+        let path = evidence.join(name);
+        if let Some(parent) = path.parent().filter(|parent| *parent != evidence && !parent.exists()) {
+            make_directory(parent, new.readers)?;
+        }
+        write_file(&path, content, new.readers)?;
+    }
+    make_durable(&evidence)?;
+    make_durable(directory)?;
+    write_file(Path::new(NEW_FALLBACK), new.fallback, new.readers)
+}
+
+fn make_directory(path: &Path, readers: u32) -> Result<(), ExchangeError> {
+    DirBuilder::new().mode(0o750).recursive(true).create(path).map_err(failed(path, "made"))?;
+    rustix::fs::chmodat(CWD, path, Mode::from_raw_mode(0o750), rustix::fs::AtFlags::empty())
+        .map_err(|errno| failed(path, "given its mode")(errno.into()))?;
+    give(path, readers)
+}
+
+/// Owned by root, readable by `_tom` through its group, whatever the umask.
+fn give(path: &Path, readers: u32) -> Result<(), ExchangeError> {
+    rustix::fs::chown(path, Some(Uid::ROOT), Some(Gid::from_raw(readers)))
+        .map_err(|errno| failed(path, "given to root and its readers")(errno.into()))
+}
+
+fn write_file(path: &Path, content: &[u8], readers: u32) -> Result<(), ExchangeError> {
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(0o640).open(path).map_err(failed(path, "created"))?;
+    rustix::fs::fchmod(&file, Mode::from_raw_mode(0o640))
+        .map_err(|errno| failed(path, "given its mode")(errno.into()))?;
+    give(path, readers)?;
+    file.write_all(content).and_then(|()| file.sync_all()).map_err(failed(path, "written"))
+}
+
+/// The one step: from now on the new policy is active.
+fn swap() -> Result<(), ExchangeError> {
+    match renameat_with(CWD, NEW_DIRECTORY, CWD, ACTIVE_DIRECTORY, RenameFlags::EXCHANGE) {
+        Ok(()) => Ok(()),
+        Err(Errno::NOENT) => rename(NEW_DIRECTORY, ACTIVE_DIRECTORY),
+        Err(errno) => Err(failed(ACTIVE_DIRECTORY, "exchanged")(errno.into())),
+    }
+}
+
+fn rename(from: &str, to: &str) -> Result<(), ExchangeError> {
+    renameat(CWD, from, CWD, to).map_err(|errno| failed(to, "replaced")(errno.into()))
+}
+
+/// What was active before is now in the new directory's place.
+fn keep_previous() -> Result<(), ExchangeError> {
+    if fs::symlink_metadata(NEW_DIRECTORY).is_err() {
+        return Ok(());
+    }
+    DirBuilder::new().mode(0o700).recursive(true).create(SNAPSHOTS).map_err(failed(SNAPSHOTS, "made"))?;
+    clear_away(OLDER)?;
+    if fs::symlink_metadata(PREVIOUS).is_ok() {
+        rename(PREVIOUS, OLDER)?;
+    }
+    rename(NEW_DIRECTORY, PREVIOUS)?;
+    clear_away(OLDER)
+}
+
+/// Removes a file, link or directory that may be there; links are not followed.
+fn clear_away(path: &str) -> Result<(), ExchangeError> {
+    let result = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => Err(error),
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+    };
+    result.map_err(failed(path, "cleared away"))
+}
+
+fn make_durable(directory: impl AsRef<Path>) -> Result<(), ExchangeError> {
+    let directory = directory.as_ref();
+    File::open(directory).and_then(|opened| opened.sync_all()).map_err(failed(directory, "made durable"))
+}
