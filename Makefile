@@ -17,6 +17,21 @@ build: packages
 	install -D -m 0644 target/release/libpam_tom.so $(LIBRARIES)/pam_tom.so
 	install -D -m 0755 target/release/tom $(DIST)/usr/bin/tom
 
+# Everything that must hold, in one command; .ci/run calls it.
+test: build
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked
+	.ci/check-dependencies
+	.ci/run-tests
+
+# The long ones: every system call made to fail, a million decisions against the second model, a thousand
+# logins while the policy is exchanged, Miri over the pointers.
+campaign: build
+	TOM_CAMPAIGN=1 .ci/run-tests
+	python3 tests/second-model/compare.py --tom $(DIST)/usr/bin/tom --seed $$(date +%s) --policies 10000 --requests 100
+	.ci/run-miri
+
 packages:
 	tests/roots/install-packages.sh
 

@@ -1,7 +1,7 @@
 //! `pam_tom.so`: the policy at the PAM phases auth, account and session.
 //!
-//! Each phase reads what PAM knows ([`transaction`]), asks the rules, and turns the decision into a
-//! code by one table ([`answer`]). `pam-bindings` catches a panic at each entry point and answers
+//! Each phase reads what PAM knows (`transaction`), asks the rules, and turns the decision into a
+//! code by one table (`answer`). `pam-bindings` catches a panic at each entry point and answers
 //! PAM_ABORT, which no control of ours takes for success. What must never happen: PAM_SUCCESS or
 //! PAM_IGNORE as the answer to an error.
 
@@ -20,7 +20,13 @@ use std::sync::Once;
 #[derive(Debug)]
 pub struct PamTom;
 
-pam::pam_hooks!(PamTom);
+// The macro writes the six symbols that PAM looks for; they are documented in pam(8).
+#[allow(missing_docs, reason = "made by the macro of pam-bindings")]
+mod entry_points {
+    use super::PamTom;
+
+    pam::pam_hooks!(PamTom);
+}
 
 impl PamHooks for PamTom {
     fn sm_authenticate(pamh: &mut PamHandle, args: Vec<&CStr>, flags: PamFlag) -> PamResultCode {

@@ -42,6 +42,7 @@ mod accounts;
 mod artefacts;
 mod bench;
 mod command;
+pub mod company;
 mod connection;
 mod host;
 mod journal;

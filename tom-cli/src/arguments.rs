@@ -9,13 +9,13 @@ use std::path::PathBuf;
 /// invalid.
 #[derive(Debug, Parser)]
 #[command(name = "tom", version, disable_help_subcommand = true)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Check a policy, or compare two
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -34,7 +34,7 @@ pub enum Command {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum PolicyCommand {
+pub(crate) enum PolicyCommand {
     /// Tell everything that is wrong with a policy; evaluate its own tests
     Check {
         /// The policy [default: the candidate /etc/tom/policy.toml]
@@ -50,55 +50,55 @@ pub enum PolicyCommand {
 }
 
 #[derive(Debug, Args)]
-pub struct AccessOptions {
+pub(crate) struct AccessOptions {
     /// Only this host
     #[arg(long, value_name = "HOST")]
-    pub host: Option<String>,
+    pub(crate) host: Option<String>,
     /// Only this account
     #[arg(long, value_name = "ACCOUNT")]
-    pub account: Option<String>,
+    pub(crate) account: Option<String>,
     /// A policy file instead of the active policy
     #[arg(long, value_name = "FILE")]
-    pub policy: Option<PathBuf>,
+    pub(crate) policy: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
-pub struct ExplainOptions {
+pub(crate) struct ExplainOptions {
     /// The account to enter
     #[arg(long, value_name = "ACCOUNT")]
-    pub account: String,
+    pub(crate) account: String,
     /// The PAM service: sshd, login, su, sudo or another
     #[arg(long, value_name = "SERVICE")]
-    pub service: String,
+    pub(crate) service: String,
     /// The client's address
     #[arg(long, value_name = "IP")]
-    pub from: Option<String>,
+    pub(crate) from: Option<String>,
     /// A file with the public key that is shown
     #[arg(long, value_name = "FILE", conflicts_with = "person")]
-    pub key: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
     /// Try the keys of this person
     #[arg(long, value_name = "PERSON")]
-    pub person: Option<String>,
+    pub(crate) person: Option<String>,
     /// Another host than this one
     #[arg(long, value_name = "HOST")]
-    pub host: Option<String>,
+    pub(crate) host: Option<String>,
     /// Another moment than now, such as 2026-11-23T10:00:00Z
     #[arg(long, value_name = "TIME")]
-    pub at: Option<String>,
+    pub(crate) at: Option<String>,
     /// The account that calls su or sudo
     #[arg(long, value_name = "ACCOUNT")]
-    pub invoker: Option<String>,
+    pub(crate) invoker: Option<String>,
     /// A policy file instead of the active policy
     #[arg(long, value_name = "FILE")]
-    pub policy: Option<PathBuf>,
+    pub(crate) policy: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
-pub struct ApplyOptions {
+pub(crate) struct ApplyOptions {
     /// Without waiting for a confirmation
     #[arg(long)]
-    pub now: bool,
+    pub(crate) now: bool,
     /// Even if nobody could log in any more; logged as an alarm
     #[arg(long)]
-    pub allow_lockout: bool,
+    pub(crate) allow_lockout: bool,
 }

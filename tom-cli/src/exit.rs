@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 /// The exit codes of interfaces.md, "Exit codes, everywhere". Wrong usage, 2, is clap's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
+pub(crate) enum Exit {
     /// 0: fine, no findings, allowed.
     Fine,
     /// 1: findings, denied.
@@ -29,36 +29,37 @@ impl From<Exit> for ExitCode {
 
 /// Why a command ended early: sentences for people, and the exit code.
 #[derive(Debug)]
-pub struct Failure {
+pub(crate) struct Failure {
     exit: Exit,
     messages: Vec<String>,
 }
 
 impl Failure {
     /// Something needed could not be read or done.
-    pub fn not_checked(message: impl Into<String>) -> Self {
+    pub(crate) fn not_checked(message: impl Into<String>) -> Self {
         Self { exit: Exit::NotChecked, messages: vec![message.into()] }
     }
 
     /// The policy has these problems.
-    pub const fn invalid(messages: Vec<String>) -> Self {
+    pub(crate) const fn invalid(messages: Vec<String>) -> Self {
         Self { exit: Exit::Invalid, messages }
     }
 
     /// It was checked, and must not go on for these reasons.
-    pub const fn findings(messages: Vec<String>) -> Self {
+    pub(crate) const fn findings(messages: Vec<String>) -> Self {
         Self { exit: Exit::Findings, messages }
     }
 
     /// The sentences.
-    pub fn messages(&self) -> &[String] {
+    pub(crate) fn messages(&self) -> &[String] {
         &self.messages
     }
 
     /// Tells them on standard error.
-    pub fn report(self) -> Exit {
+    pub(crate) fn report(self) -> Exit {
         for message in &self.messages {
-            output::message(message);
+            // A problem of a policy begins with its place, as compilers tell it, so that editors find it.
+            if self.exit == Exit::Invalid { output::place(message) } else { output::message(message) }
         }
         self.exit
     }

@@ -4,26 +4,31 @@
 use std::io::{self, IsTerminal, Write};
 
 /// Writes data; the text ends with its own newline.
-pub fn data(text: &str) {
+pub(crate) fn data(text: &str) {
     let mut stdout = io::stdout().lock();
     // Nobody reads on: there is nobody to tell.
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 
 /// Writes a line for people.
-pub fn message(line: &str) {
+pub(crate) fn message(line: &str) {
     let _ = writeln!(io::stderr().lock(), "tom: {line}");
+}
+
+/// Writes a line for people that begins with `file:line:column:`.
+pub(crate) fn place(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 /// Colour on standard output: on a terminal, and unless NO_COLOR says otherwise (no-color.org).
 #[derive(Clone, Copy, Debug)]
-pub struct Paint {
+pub(crate) struct Paint {
     on: bool,
 }
 
 impl Paint {
     /// What standard output can show.
-    pub fn for_stdout() -> Self {
+    pub(crate) fn for_stdout() -> Self {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         Self { on: wanted && io::stdout().is_terminal() }
     }
@@ -33,33 +38,33 @@ impl Paint {
     }
 
     /// For what is allowed.
-    pub fn green(self, text: &str) -> String {
+    pub(crate) fn green(self, text: &str) -> String {
         self.with("32;1", text)
     }
 
     /// For what is denied, and for machines without a forced command.
-    pub fn red(self, text: &str) -> String {
+    pub(crate) fn red(self, text: &str) -> String {
         self.with("31;1", text)
     }
 
     /// For what counts without proof.
-    pub fn yellow(self, text: &str) -> String {
+    pub(crate) fn yellow(self, text: &str) -> String {
         self.with("33", text)
     }
 
     /// For headings.
-    pub fn bold(self, text: &str) -> String {
+    pub(crate) fn bold(self, text: &str) -> String {
         self.with("1", text)
     }
 
     /// For what is said beside.
-    pub fn dim(self, text: &str) -> String {
+    pub(crate) fn dim(self, text: &str) -> String {
         self.with("2", text)
     }
 }
 
 /// A table with columns as wide as their widest cell. Cells may be painted; widths go by what is seen.
-pub fn table(rows: &[Vec<String>]) -> String {
+pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let mut widths: Vec<usize> = Vec::new();
     for row in rows {
         for (column, cell) in row.iter().enumerate() {

@@ -10,12 +10,12 @@ use tom_host::active_policy::{self, ACTIVE_DIRECTORY, LARGEST_POLICY, SOURCE};
 use tom_host::host_identity;
 
 /// The candidate.
-pub const CANDIDATE: &str = "/etc/tom/policy.toml";
+pub(crate) const CANDIDATE: &str = "/etc/tom/policy.toml";
 /// Evidence named in the candidate.
-pub const CANDIDATE_EVIDENCE: &str = "/etc/tom/evidence";
+pub(crate) const CANDIDATE_EVIDENCE: &str = "/etc/tom/evidence";
 
 /// Reads a policy for a command that changes nothing: the file, else the active policy's text.
-pub fn read(file: Option<&Path>) -> Result<Policy, Failure> {
+pub(crate) fn read(file: Option<&Path>) -> Result<Policy, Failure> {
     match file {
         Some(file) => {
             let text = text_of(file, read_bounded(file)?)?;
@@ -40,7 +40,7 @@ fn read_active() -> Result<Policy, Failure> {
 }
 
 /// Turns text into a policy; all problems are told, each with its place.
-pub fn parse(path: &Path, text: &str) -> Result<Policy, Failure> {
+pub(crate) fn parse(path: &Path, text: &str) -> Result<Policy, Failure> {
     policy::parse(text).map_err(|problems| {
         let shown = path.display();
         let mut messages: Vec<String> = problems.iter().map(|problem| format!("{shown}:{problem}")).collect();
@@ -53,7 +53,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Policy, Failure> {
 }
 
 /// Bytes that must be text.
-pub fn text_of(path: &Path, bytes: Vec<u8>) -> Result<String, Failure> {
+pub(crate) fn text_of(path: &Path, bytes: Vec<u8>) -> Result<String, Failure> {
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = error.as_bytes().iter().take(valid).filter(|byte| **byte == b'\n').count().saturating_add(1);
@@ -62,7 +62,7 @@ pub fn text_of(path: &Path, bytes: Vec<u8>) -> Result<String, Failure> {
 }
 
 /// Reads a file of the caller's, of any owner, up to the size that a policy may have.
-pub fn read_bounded(path: &Path) -> Result<Vec<u8>, Failure> {
+pub(crate) fn read_bounded(path: &Path) -> Result<Vec<u8>, Failure> {
     let failed = |error: std::io::Error| Failure::not_checked(format!("{}: {error}", path.display()));
     let file = File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();
@@ -75,7 +75,7 @@ pub fn read_bounded(path: &Path) -> Result<Vec<u8>, Failure> {
 
 /// A FIDO challenge, by its bytes, belongs to one key: a second use would let one attestation stand for
 /// two enrolments. Files that are not there are told of elsewhere.
-pub fn check_challenges(policy: &Policy, read: impl Fn(&str) -> Option<Vec<u8>>) -> Result<(), Failure> {
+pub(crate) fn check_challenges(policy: &Policy, read: impl Fn(&str) -> Option<Vec<u8>>) -> Result<(), Failure> {
     let mut seen: BTreeMap<Vec<u8>, String> = BTreeMap::new();
     let mut messages = Vec::new();
     for key in &policy.keys {
@@ -93,12 +93,15 @@ pub fn check_challenges(policy: &Policy, read: impl Fn(&str) -> Option<Vec<u8>>)
 }
 
 /// The id of this host.
-pub fn this_host() -> Result<host_identity::HostIdentity, Failure> {
+pub(crate) fn this_host() -> Result<host_identity::HostIdentity, Failure> {
     host_identity::read().map_err(|error| Failure::not_checked(error.to_string()))
 }
 
 /// The evidence files that a policy names, as far as they can be read; and the names of those that cannot.
-pub fn evidence_of(policy: &Policy, read: impl Fn(&Path) -> Option<Vec<u8>>) -> (Vec<(String, Vec<u8>)>, Vec<String>) {
+pub(crate) fn evidence_of(
+    policy: &Policy,
+    read: impl Fn(&Path) -> Option<Vec<u8>>,
+) -> (Vec<(String, Vec<u8>)>, Vec<String>) {
     let (mut found, mut missing) = (BTreeMap::new(), Vec::new());
     for key in &policy.keys {
         for name in key.evidence.iter().flat_map(|evidence| evidence.files()) {

@@ -6,7 +6,7 @@
 use super::reason::{Denial, Exemption, Reason};
 use super::request::{Groups, Origin, Request};
 use super::rules::{Asked, Contender};
-use super::verdict::Decision;
+use super::verdict::{Decision, Principal};
 use crate::host_policy::{HostKey, HostPolicy};
 use crate::public_key::Fingerprint;
 use alloc::format;
@@ -51,7 +51,10 @@ impl Explanation<'_> {
     #[must_use]
     pub const fn meaning(&self) -> &'static str {
         match self.decision.reason() {
-            Reason::Granted => "Let in.",
+            Reason::Granted => match self.decision.principal() {
+                Some(Principal::NotYetKnown) => "Somebody may enter from there; whose key it is, the session sees.",
+                _ => "Let in.",
+            },
             Reason::NotGoverned(exemption) => exemption_meaning(exemption),
             Reason::Denied(denial) => denial_meaning(denial),
         }

@@ -12,7 +12,7 @@ use std::fmt::Display;
 use tom_host::clock;
 
 /// Lists who may enter.
-pub fn run(options: &AccessOptions) -> Result<Exit, Failure> {
+pub(crate) fn run(options: &AccessOptions) -> Result<Exit, Failure> {
     let policy = policy_source::read(options.policy.as_deref())?;
     // The active policy is asked about this host; a file is shown whole unless a host is named.
     let host = match (&options.host, &options.policy) {
@@ -160,7 +160,7 @@ impl List<'_> {
 }
 
 /// The accounts that a grant lets a person enter.
-pub fn accounts_of(grant: &Grant, person: &Person) -> Vec<String> {
+pub(crate) fn accounts_of(grant: &Grant, person: &Person) -> Vec<String> {
     let name = |pattern: &AccountPattern| match pattern {
         AccountPattern::Named(name) => name.clone(),
         AccountPattern::ThePerson => person.id.clone(),
@@ -169,7 +169,7 @@ pub fn accounts_of(grant: &Grant, person: &Person) -> Vec<String> {
 }
 
 /// The hosts of a grant or machine.
-pub fn hosts_in_words(hosts: &HostSelector) -> String {
+pub(crate) fn hosts_in_words(hosts: &HostSelector) -> String {
     let of_class = hosts.classes.as_ref().map(|classes| format!("class {}", classes.join(" or ")));
     let by_id = hosts.globs.as_ref().map(|globs| {
         if globs.len() == 1 && globs.iter().any(|g| g == "*") { "all hosts".to_owned() } else { globs.join(", ") }

@@ -22,7 +22,7 @@ use tom_host::{accounts, clock, journal};
 const READERS: &str = "_tom";
 
 /// Checks the candidate and exchanges the active policy.
-pub fn run(options: &ApplyOptions) -> Result<Exit, Failure> {
+pub(crate) fn run(options: &ApplyOptions) -> Result<Exit, Failure> {
     let outcome = apply(options);
     if let Err(failure) = &outcome {
         let message = format!("the candidate policy was not applied: {}", failure.messages().join("; "));
@@ -87,12 +87,9 @@ fn readers() -> Result<u32, Failure> {
 
 fn trusted(path: &Path) -> Result<Vec<u8>, Failure> {
     trusted_file::read(path, LARGEST_POLICY).map_err(|error| {
-        let advice = match &error {
-            TrustError::Untrusted { .. } => {
-                "; it must be root's, and nobody else's to write, like every directory above it"
-            }
-            _ => "",
-        };
+        let is_untrusted = matches!(error, TrustError::Untrusted { .. });
+        let advice =
+            if is_untrusted { "; root alone may be able to write it and every directory above it" } else { "" };
         Failure::not_checked(format!("{error}{advice}"))
     })
 }
@@ -150,7 +147,7 @@ fn who_could_log_in<'p>(here: &HostPolicy<'_>, policy: &'p Policy, now: Moment) 
             };
             matches!(decide(here, &request), Decision::Allow(_))
         };
-        if here.governed_accounts().iter().any(|account| enters(&account)) {
+        if here.governed_accounts().iter().any(enters) {
             persons.insert(person.id.as_str());
         }
     }

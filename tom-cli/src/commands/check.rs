@@ -11,7 +11,7 @@ use std::path::Path;
 use tom_host::clock;
 
 /// Checks a file, or the candidate.
-pub fn run(file: Option<&Path>) -> Result<Exit, Failure> {
+pub(crate) fn run(file: Option<&Path>) -> Result<Exit, Failure> {
     let file = file.unwrap_or(Path::new(CANDIDATE));
     let policy = policy_source::read(Some(file))?;
     let now = Moment::from_unix(clock::now());
@@ -27,7 +27,7 @@ pub fn run(file: Option<&Path>) -> Result<Exit, Failure> {
     let host = policy_source::this_host()?;
     let unmet = unmet(&policy, HostFacts { id: &host.id, console: host.console }, now);
     for expectation in &unmet {
-        output::message(&format!("{}:{expectation}", file.display()));
+        output::place(&format!("{}:{expectation}", file.display()));
     }
     let paint = Paint::for_stdout();
     let (verdict, exit) = match unmet.len() {

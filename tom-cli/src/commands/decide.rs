@@ -22,7 +22,7 @@ const LONGEST_LINE: usize = 1 << 20;
 const MOST_HOSTS: usize = 256;
 
 /// Answers until the input ends.
-pub fn run(file: Option<&Path>) -> Result<Exit, Failure> {
+pub(crate) fn run(file: Option<&Path>) -> Result<Exit, Failure> {
     let policy = policy_source::read(file)?;
     let this_host = policy_source::this_host()?;
     if file.is_some() {

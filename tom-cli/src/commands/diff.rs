@@ -13,7 +13,7 @@ use std::path::Path;
 type Sentences = BTreeMap<String, String>;
 
 /// Compares two policies.
-pub fn run(old: &Path, new: &Path) -> Result<Exit, Failure> {
+pub(crate) fn run(old: &Path, new: &Path) -> Result<Exit, Failure> {
     let (old, new) = (policy_source::read(Some(old))?, policy_source::read(Some(new))?);
     let paint = Paint::for_stdout();
     let mut page = format!("serial {} to {}\n", old.serial, new.serial);

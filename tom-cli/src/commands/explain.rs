@@ -13,7 +13,7 @@ use tom_host::active_policy::{self, PolicyFault};
 use tom_host::{accounts, clock};
 
 /// Explains one question, once for each key that is asked about.
-pub fn run(options: &ExplainOptions) -> Result<Exit, Failure> {
+pub(crate) fn run(options: &ExplainOptions) -> Result<Exit, Failure> {
     let this_host = policy_source::this_host()?;
     let id = options.host.clone().unwrap_or_else(|| this_host.id.clone());
     let is_here = id.eq_ignore_ascii_case(&this_host.id);

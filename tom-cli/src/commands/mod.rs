@@ -1,8 +1,8 @@
 //! One file per command.
 
-pub mod access;
-pub mod apply;
-pub mod check;
-pub mod decide;
-pub mod diff;
-pub mod explain;
+pub(crate) mod access;
+pub(crate) mod apply;
+pub(crate) mod check;
+pub(crate) mod decide;
+pub(crate) mod diff;
+pub(crate) mod explain;
