@@ -24,6 +24,7 @@ pub struct SshClient<'a> {
     environment: Vec<(String, String)>,
     timeout: Duration,
     among_others: bool,
+    terminal: bool,
 }
 
 impl<'a> SshClient<'a> {
@@ -38,6 +39,7 @@ impl<'a> SshClient<'a> {
             environment: Vec::new(),
             timeout: Duration::from_secs(20),
             among_others: false,
+            terminal: false,
         }
     }
 
@@ -89,10 +91,16 @@ impl<'a> SshClient<'a> {
         self
     }
 
+    /// Asks for a terminal.
+    pub fn with_terminal(mut self) -> Self {
+        self.terminal = true;
+        self
+    }
+
     /// Logs in and runs this command; `""` is the account's shell, which then has nothing to read.
     #[must_use]
     pub fn run(self, command: &str) -> Login {
-        let mut arguments = vec!["-T".to_owned(), self.server().to_string()];
+        let mut arguments = vec![if self.terminal { "-tt" } else { "-T" }.to_owned(), self.server().to_string()];
         if !command.is_empty() {
             arguments.push(command.to_owned());
         }

@@ -61,8 +61,9 @@ on_each_release! {
         let host = web1(release).start();
         let echo = host.echo_service();
         // With a terminal asked for: none is given.
-        let with_terminal = backup(&host).option("RequestTTY=force").run("id");
-        assert_eq!(with_terminal.stdout.replace('\r', ""), BACKUP_DONE);
+        assert_eq!(backup(&host).with_terminal().run("id").stdout, BACKUP_DONE);
+        let control = host.ssh("root").key(&anna()).from(OFFICE).with_terminal().run("tty");
+        assert!(control.assert_allowed().stdout.starts_with("/dev/pts/"), "{control:#?}");
         // sftp and scp reach the forced command, which speaks neither.
         let sftp = backup(&host).sftp("get /etc/shadow /tmp/by-sftp");
         assert!(!sftp.allowed(), "{sftp:#?}");

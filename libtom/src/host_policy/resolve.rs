@@ -11,7 +11,8 @@ use alloc::vec::Vec;
 pub(super) fn resolve<'p>(policy: &'p Policy, host: HostFacts<'_>) -> Rules<'p> {
     let rule = policy.host_rule(host.id);
     let class = rule.map(|rule| rule.class.as_str());
-    let here = Here { persons: persons_by_id(policy) };
+    let persons = persons_by_id(policy);
+    let here = Here::new(&persons);
     let grants: Vec<&Grant> = policy.grants.iter().filter(|grant| grant.hosts.selects(host.id, class)).collect();
     let mut networks = Networks::default();
     let mut rules = Rules {
@@ -25,7 +26,7 @@ pub(super) fn resolve<'p>(policy: &'p Policy, host: HostFacts<'_>) -> Rules<'p> 
         admin_groups: policy.admin_groups.iter().map(String::as_str).collect(),
         exempt_services: policy.exempt_services.iter().map(String::as_str).collect(),
         governed_accounts: Vec::new(),
-        persons: here.persons.iter().filter_map(|number| host_person(policy, *number)).collect(),
+        persons: persons.iter().filter_map(|number| host_person(policy, *number)).collect(),
         keys: Vec::new(),
         networks: Vec::new(),
         grants: grants.iter().map(|grant| here.grant(grant, &mut networks)).collect(),
@@ -74,15 +75,18 @@ fn host_person(policy: &Policy, number: usize) -> Option<HostPerson<'_>> {
     Some(HostPerson { id: &person.id, customer, valid_until: person.valid_until })
 }
 
-/// Numbers of the whole policy turned into numbers on this host.
+/// Numbers of persons in the whole policy turned into numbers on this host.
 struct Here {
-    persons: Vec<usize>,
+    numbers: BTreeMap<usize, u32>,
 }
 
 impl Here {
+    fn new(persons: &[usize]) -> Self {
+        Self { numbers: persons.iter().copied().zip(0..).collect() }
+    }
+
     fn number(&self, person: usize) -> Option<u32> {
-        // Few look-ups against one build: the inverse is not kept.
-        self.persons.iter().position(|number| *number == person).and_then(|number| u32::try_from(number).ok())
+        self.numbers.get(&person).copied()
     }
 
     fn grant<'p>(&self, grant: &'p Grant, networks: &mut Networks<'p>) -> HostGrant<'p> {
