@@ -1,6 +1,13 @@
 //! Whatever comes in, nothing panics, and nothing damaged is taken for sound.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test says what it expects"
+)]
 
 use libtom::decision::{Decision, Groups, Key, Origin, Phase, Request, decide, explain};
 use libtom::host_policy::{ConsoleRule, HostFacts, HostPolicy, stored};

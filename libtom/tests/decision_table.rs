@@ -1,6 +1,13 @@
 //! The rules as a truth table: each row is a request, and the reason that interfaces.md gives for it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test says what it expects"
+)]
 
 use libtom::decision::{Decision, Groups, Key, Origin, Phase, Request, decide, explain, needs_groups};
 use libtom::host_policy::{ConsoleRule, HostFacts, HostPolicy, stored};

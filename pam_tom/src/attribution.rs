@@ -12,19 +12,17 @@ use tom_host::journal;
 
 /// Tells the session who it is; tells whether that worked.
 pub(crate) fn into_environment(pamh: &mut PamHandle, principal: &Principal<'_>) -> bool {
-    // Nothing that came from elsewhere may stand beside what is said here.
-    for name in [c"TOM_PERSON", c"TOM_KEY", c"TOM_MACHINE"] {
-        ffi::unset_environment_variable(pamh, name);
-    }
-    match principal {
+    let names = match principal {
         Principal::Person { person, key_label, .. } => {
-            ffi::set_environment_variable(pamh, "TOM_PERSON", person)
-                && ffi::set_environment_variable(pamh, "TOM_KEY", key_label)
+            [("TOM_PERSON", *person), ("TOM_KEY", *key_label), ("TOM_MACHINE", "")]
         }
-        Principal::Machine { machine } => ffi::set_environment_variable(pamh, "TOM_MACHINE", machine),
+        Principal::Machine { machine } => [("TOM_PERSON", ""), ("TOM_KEY", ""), ("TOM_MACHINE", *machine)],
         // The session phase always knows who it is.
-        Principal::NotYetKnown => false,
-    }
+        Principal::NotYetKnown => return false,
+    };
+    // The names that do not apply are set too, empty: PAM's environment wins over what a client sends
+    // (AcceptEnv) or a file in ~/.ssh says, but only where it has the name.
+    names.into_iter().all(|(name, value)| ffi::set_environment_variable(pamh, name, value))
 }
 
 /// One event for a decision that somebody will ask about: an allowed session, every denial, every use of

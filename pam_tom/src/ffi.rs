@@ -32,9 +32,3 @@ pub(crate) fn set_environment_variable(pamh: &mut PamHandle, name: &str, value: 
     let code = unsafe { pam_putenv(pamh, assignment.as_ptr()) };
     code == PAM_SUCCESS
 }
-
-/// Takes a variable out of the PAM environment; one that is not there is no error.
-pub(crate) fn unset_environment_variable(pamh: &mut PamHandle, name: &CStr) {
-    // SAFETY: the handle is libpam's own for this call; a name without `=` removes the variable.
-    let _ = unsafe { pam_putenv(pamh, name.as_ptr()) };
-}

@@ -16,7 +16,7 @@
 use tom_tests::company::{
     self, ACME_OFFICE, BACKUP_SERVER, ELSEWHERE, ELSEWHERE_V6, OFFICE, anna, anna_old, anna_red, backup_job, dirk, max,
 };
-use tom_tests::{Bench, Host, Key, Login, Refusal, Release, on_each_release};
+use tom_tests::{Account, Bench, Host, Key, Login, Refusal, Release, on_each_release};
 
 /// What a layer does alone.
 enum Cell {
@@ -132,7 +132,11 @@ fn key_file() -> String {
 
 /// A host where somebody has put every key into root's own files, and lets sshd trust the authority.
 fn with_keys_in_files(release: Release, name: &str) -> Bench {
-    let mut bench = company::host(release, name)
+    keys_in_files(company::host(release, name))
+}
+
+fn keys_in_files(bench: Bench) -> Bench {
+    let mut bench = bench
         .file("/etc/ssh/ca.pub", 0o644, authority().public())
         .sshd_drop_in("20-ca.conf", "TrustedUserCAKeys /etc/ssh/ca.pub\n");
     for home in ["/root", "/home/deploy", "/home/archive"] {
@@ -208,9 +212,13 @@ on_each_release! {
         for_each_situation(start, |host, situation, login| assert_cell(host, situation, &situation.session_phase, login));
     }
 
-    fn the_situations_are_the_only_fault(release) {
-        // With the layers that refuse above, and who is allowed, everything is fine; so that no test above
-        // passes because of something else.
+    fn for_no_other_reason(release) {
+        // Without tom everybody comes in; with tom, and each layer, whoever is allowed does.
+        let without_tom = Bench::on(release).without_tom().account(Account::person("deploy", 2101));
+        let host = keys_in_files(without_tom.account(Account::person("archive", 2102))).start();
+        for situation in SITUATIONS {
+            client(&host, &situation).run("id").assert_allowed();
+        }
         let all = with_keys_in_files(release, WEB1).start();
         all.ssh("root").key(&anna()).from(OFFICE).run("id").assert_allowed();
         let pam = without_key_sources(release, WEB1).start();

@@ -1,6 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand};
+use libtom::moment::Moment;
 use std::path::PathBuf;
 
 /// Decide who may log in as an administrator, and say why.
@@ -83,8 +84,8 @@ pub(crate) struct ExplainOptions {
     #[arg(long, value_name = "HOST")]
     pub(crate) host: Option<String>,
     /// Another moment than now, such as 2026-11-23T10:00:00Z
-    #[arg(long, value_name = "TIME")]
-    pub(crate) at: Option<String>,
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) at: Option<Moment>,
     /// The account that calls su or sudo
     #[arg(long, value_name = "ACCOUNT")]
     pub(crate) invoker: Option<String>,
@@ -101,4 +102,8 @@ pub(crate) struct ApplyOptions {
     /// Even if nobody could log in any more; logged as an alarm
     #[arg(long)]
     pub(crate) allow_lockout: bool,
+}
+
+fn moment(text: &str) -> Result<Moment, &'static str> {
+    Moment::parse(text).ok_or("this is no date-time with offset; write it as 2026-11-23T10:00:00Z")
 }

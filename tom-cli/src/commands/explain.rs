@@ -17,23 +17,17 @@ pub(crate) fn run(options: &ExplainOptions) -> Result<Exit, Failure> {
     let this_host = policy_source::this_host()?;
     let id = options.host.clone().unwrap_or_else(|| this_host.id.clone());
     let is_here = id.eq_ignore_ascii_case(&this_host.id);
-    let at = match &options.at {
-        None => None,
-        Some(text) => Some(Moment::parse(text).ok_or_else(|| {
-            Failure::not_checked(format!("--at {text}: no date-time with offset; write it as 2026-11-23T10:00:00Z"))
-        })?),
-    };
     if is_here && options.policy.is_none() {
         // What logins get, with all that may be wrong with the active policy.
         return active_policy::with_policy(|policy, fault| {
             let text = if fault.is_none() { policy_source::read(None).ok() } else { None };
-            let question = Question { options, id: &id, at, facts: Facts::of_this_host(options, policy) };
+            let question = Question { options, id: &id, facts: Facts::of_this_host(options, policy) };
             question.answer(policy, text.as_ref(), fault)
         });
     }
     let text = policy_source::read(options.policy.as_deref())?;
     let policy = HostPolicy::resolve(&text, HostFacts { id: &id, console: this_host.console });
-    let question = Question { options, id: &id, at, facts: Facts::assumed(options) };
+    let question = Question { options, id: &id, facts: Facts::assumed(options) };
     question.answer(&policy, Some(&text), None)
 }
 
@@ -91,7 +85,6 @@ impl Facts {
 struct Question<'q> {
     options: &'q ExplainOptions,
     id: &'q str,
-    at: Option<Moment>,
     facts: Facts,
 }
 
@@ -104,7 +97,7 @@ impl Question<'_> {
     ) -> Result<Exit, Failure> {
         let keys = self.keys(text)?;
         let paint = Paint::for_stdout();
-        let at = self.at.unwrap_or_else(|| Moment::from_unix(clock::now()).not_before(policy.applied()));
+        let at = self.options.at.unwrap_or_else(|| Moment::from_unix(clock::now()).not_before(policy.applied()));
         let mut page = self.heading(at, paint);
         if let Some(fault) = fault {
             page.push_str(&format!("{}\n", paint.red(&fault.to_string())));
