@@ -122,9 +122,7 @@ impl Facts {
     pub(crate) fn of(transaction: &Transaction, policy: &HostPolicy<'_>, phase: Phase) -> Self {
         let mut facts = Self::default();
         if transaction.known_service().is_some_and(Service::has_caller) {
-            // Not getuid(): sudo has made itself root wholly by now, and PAM_RUSER is whom it came from.
-            let caller = transaction.caller.as_deref().and_then(|caller| accounts::look_up(caller).ok());
-            facts.caller_uid = caller.map(|caller| caller.uid);
+            facts.caller_uid = caller_uid(transaction);
         }
         let subject = if names_no_target(transaction, phase) {
             transaction.caller.as_deref()
@@ -156,6 +154,14 @@ impl Facts {
             caller_groups: borrowed(self.caller_groups.as_ref()),
         }
     }
+}
+
+/// The caller's real uid. su and sudo say by PAM_RUSER who called them. sudo has made itself root by now,
+/// so nothing else tells; su has not, and is believed to be root's only if the kernel says so as well.
+fn caller_uid(transaction: &Transaction) -> Option<u32> {
+    let uid = accounts::look_up(transaction.caller.as_deref()?).ok()?.uid;
+    let is_su = transaction.known_service() == Some(Service::Su);
+    (uid != 0 || !is_su || accounts::real_uid() == 0).then_some(uid)
 }
 
 fn borrowed(list: Option<&Vec<String>>) -> Option<Vec<&str>> {

@@ -8,7 +8,8 @@ set -eu
 # iproute2        addresses in the bench's own network
 # openssh-client  ssh-keygen, for RSA keys and certificates
 # libpam0g-dev    to build pam_tom.so
-wanted="mmdebstrap util-linux iproute2 openssh-client libpam0g-dev"
+# gcc             what Rust links with
+wanted="mmdebstrap util-linux iproute2 openssh-client libpam0g-dev gcc"
 
 missing=""
 for package in $wanted; do

@@ -18,7 +18,7 @@ fn built() -> [(String, u32); 3] {
 }
 
 /// Where they are: `TOM_DIST`, or target/dist of the workspace, with their real paths below.
-fn dist() -> PathBuf {
+pub(crate) fn dist() -> PathBuf {
     std::env::var_os("TOM_DIST")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/dist"), PathBuf::from)
 }

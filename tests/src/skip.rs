@@ -23,8 +23,9 @@ pub fn run_on(release: Release, test: impl FnOnce(Release)) {
     }
 }
 
-/// What keeps a bench from running here.
-fn obstacle(release: Release) -> Option<String> {
+/// What keeps a bench from running here, if anything does.
+#[must_use]
+pub fn obstacle(release: Release) -> Option<String> {
     if !rustix::process::geteuid().is_root() {
         return Some("benches need root (namespaces, mounts)".to_owned());
     }

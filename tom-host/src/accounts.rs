@@ -115,6 +115,13 @@ pub fn look_up(name: &str) -> Result<Account, LookupError> {
     }
 }
 
+/// The real user id of this process: in a setuid program that has not changed it, its caller's
+/// (getuid(2)).
+#[must_use]
+pub fn real_uid() -> u32 {
+    rustix::process::getuid().as_raw()
+}
+
 /// Which of the `wanted` groups the account belongs to, in their order: because one of them is its
 /// primary group, or names it, or has the number of a group that does.
 ///
