@@ -5,11 +5,12 @@ set -eu
 
 # mmdebstrap      makes the Debian roots that sshd is tested in
 # util-linux      unshare, nsenter, pivot_root
+# mount           mount, umount
 # iproute2        addresses in the bench's own network
 # openssh-client  ssh-keygen, for RSA keys and certificates
 # libpam0g-dev    to build pam_tom.so
 # gcc             what Rust links with
-wanted="mmdebstrap util-linux iproute2 openssh-client libpam0g-dev gcc"
+wanted="mmdebstrap util-linux mount iproute2 openssh-client libpam0g-dev gcc"
 
 missing=""
 for package in $wanted; do
