@@ -67,7 +67,8 @@ pub(crate) fn authenticate(pamh: &mut PamHandle, arguments: &[&CStr], flags: Pam
         }
         // An allow without a key is a machine's, and what it may do without a password is sudoers' matter.
         attribution::record_unproven(&transaction, policy, &decision, fault);
-        if flags & PAM_SILENT == 0 {
+        // sudo always asks for silence, and would say no more than "Sorry, try again".
+        if flags & PAM_SILENT == 0 || transaction.known_service() == Some(Service::Sudo) {
             tell(pamh, "tom: this account needs a token, which this service cannot ask for yet; log in with it by SSH");
         }
         answer::denial(PamPhase::Auth)

@@ -31,7 +31,9 @@ fn main() -> ExitCode {
     };
     active_policy::with_policy(|policy, fault| match answer(policy, &offer) {
         Ok(Some(line)) => print(&line),
-        Ok(None) => ExitCode::SUCCESS,
+        Ok(None) if fault.is_none() => ExitCode::SUCCESS,
+        // Without a policy nobody can say that tom has no say in an account that sshd asks it about.
+        Ok(None) => refuse(policy, fault, &offer, Denial::PolicyUnusable),
         Err(denial) => refuse(policy, fault, &offer, denial),
     })
 }

@@ -23,13 +23,19 @@ pub(crate) fn dist() -> PathBuf {
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/dist"), PathBuf::from)
 }
 
+/// A built program, by its real path: `built_program("/usr/bin/tom")`.
+#[must_use]
+pub fn built_program(path: &str) -> PathBuf {
+    dist().join(path.trim_start_matches('/'))
+}
+
 /// Copies them below `root`.
 ///
 /// # Panics
 /// If one is missing: a test without its subject must not look like one that passed.
 pub(crate) fn install_built(root: &Path) {
     for (path, mode) in built() {
-        let source = dist().join(path.trim_start_matches('/'));
+        let source = built_program(&path);
         let bytes = fs::read(&source).unwrap_or_else(|error| {
             panic!("{}: {error} (built programs go to target/dist or TOM_DIST)", source.display())
         });

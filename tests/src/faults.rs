@@ -253,14 +253,8 @@ pub struct Question {
 #[must_use]
 pub fn questions() -> Vec<Question> {
     use Asked::{Account, Hook, Session};
-    let question = |asked, account, key, from, sound, break_glass| Question {
-        asked,
-        account,
-        key,
-        from,
-        sound,
-        break_glass,
-    };
+    let question =
+        |asked, account, key, from, sound, break_glass| Question { asked, account, key, from, sound, break_glass };
     vec![
         question(Hook, "root", "anna-blue", OFFICE, true, false),
         question(Hook, "root", "anna-safe", OFFICE, true, true),

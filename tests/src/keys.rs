@@ -199,7 +199,7 @@ impl Key {
         self
     }
 
-    /// The same key with an SSH certificate of `authority` for these principals (`root,bert`).
+    /// The same key with an SSH certificate of `authority` for these principals (`root,bert`; none if empty).
     #[must_use]
     pub fn certified_by(mut self, authority: &Self, principals: &str) -> Self {
         let principals = principals.to_owned();

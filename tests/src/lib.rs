@@ -62,6 +62,7 @@ mod sshd_config;
 mod transfer;
 
 pub use accounts::{Account, PASSWORD};
+pub use artefacts::built_program;
 pub use bench::Bench;
 pub use command::{HostCommand, Output};
 pub use connection::Connection;

@@ -61,7 +61,8 @@ impl Namespace {
 
     /// A command in the namespaces, as root, with a plain environment.
     pub(crate) fn command(&self, program: &str) -> Command {
-        let mut command = self.nsenter(&["--mount", "--net", "--pid", "--uts", "--ipc"]);
+        // --root: where the tests run in a chroot, the namespace's own root is the machine's.
+        let mut command = self.nsenter(&["--mount", "--net", "--pid", "--uts", "--ipc", "--root", "--wd"]);
         command.arg(program);
         command
     }

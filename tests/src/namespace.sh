@@ -52,11 +52,17 @@ address add 192.0.2.1/32 dev lo
 address add 2001:db8::1/128 dev lo nodad
 ADDRESSES
 
-pivot_root . .
-umount -l .
-cd /
+# Where this runs in a plain chroot, whose directory is no mount, the root can only be changed.
+enter=
+if pivot_root . . 2>/dev/null; then
+    umount -l .
+    cd /
+else
+    enter="chroot ."
+fi
 
 # Orphans that end here need no wait.
 trap '' CHLD
 echo "$outside_pid"
-exec cat >/dev/null
+# shellcheck disable=SC2086 # two words or none
+exec $enter cat >/dev/null

@@ -214,8 +214,11 @@ impl<'a> SshClient<'a> {
             let authority = key_path(&authority_file);
             self.host.write(&authority, 0o600, &authority_file);
             let public = format!("{stem}.pub");
-            let sign = ["ssh-keygen", "-q", "-s", &authority, "-I", "bench", "-n"];
-            let arguments = sign.iter().copied().chain([certificate.principals.as_str(), &public]);
+            let mut arguments = vec!["ssh-keygen", "-q", "-s", &authority, "-I", "bench"];
+            if !certificate.principals.is_empty() {
+                arguments.extend(["-n", &certificate.principals]);
+            }
+            arguments.push(&public);
             self.host.run(arguments).expect_success();
             settings.push(format!("CertificateFile={stem}-cert.pub"));
         }

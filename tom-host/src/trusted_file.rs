@@ -124,8 +124,8 @@ impl TrustedDirectory {
                         return Ok(TrustedFile { file: File::from(opened), path, size, status });
                     }
                 }
-                // A link or a socket has taken its place.
-                Err(Errno::LOOP | Errno::NXIO) => {}
+                // A link or a socket has taken its place, or it has just been removed.
+                Err(Errno::LOOP | Errno::NXIO | Errno::NOENT) => {}
                 Err(errno) => return Err(unreadable(&path, "opened", errno)),
             }
             exchanges = exchanges.saturating_add(1);
@@ -246,7 +246,8 @@ fn judge_file(path: &Path, status: &Stat, limit: u64) -> Result<u64, TrustError>
 }
 
 fn status(descriptor: &OwnedFd, path: &Path) -> Result<Stat, TrustError> {
-    fstat(descriptor).map_err(|errno| unreadable(path, "examined", errno))
+    // An error here is never "not there": the descriptor holds it.
+    fstat(descriptor).map_err(|errno| TrustError::Io { path: path.into(), step: "examined", source: errno.into() })
 }
 
 fn untrusted(path: &Path, fault: Fault, status: &Stat) -> TrustError {

@@ -5,9 +5,11 @@
 //! not granted here is told apart from one that is nobody's). `tom apply` stores it ([`stored`]), and
 //! logins read it back; both ways lead to the same value, so there is one engine for both.
 
+mod by_person;
 mod resolve;
 pub mod stored;
 
+use self::by_person::ByPerson;
 use crate::moment::{Day, Moment};
 use crate::network::NetworkSet;
 use crate::policy::{PinStanding, Policy, ServiceSet};
@@ -21,9 +23,10 @@ use minicbor::{Decode, Encode};
 #[derive(Clone, Debug)]
 pub struct HostPolicy<'p> {
     pub(crate) rules: Rules<'p>,
-    /// For each person, where its entries in the two lists below begin.
-    keys_of: Vec<Vec<u32>>,
-    grants_of: Vec<Vec<u32>>,
+    /// Numbers in [`Rules::keys`].
+    keys_of: ByPerson,
+    /// Numbers in [`Rules::grants`].
+    grants_of: ByPerson,
     revoked: BTreeSet<Vec<u8>>,
     sound: bool,
 }
@@ -232,19 +235,15 @@ impl<'p> HostPolicy<'p> {
     }
 
     fn index(rules: Rules<'p>, sound: bool) -> Self {
-        let mut keys_of = Vec::new();
-        keys_of.resize_with(rules.persons.len(), Vec::new);
-        let mut grants_of = keys_of.clone();
-        for (number, key) in rules.keys.iter().enumerate() {
-            if let Holder::Person(person) = key.holder {
-                note(&mut keys_of, person, number);
-            }
-        }
-        for (number, grant) in rules.grants.iter().enumerate() {
-            for person in &grant.persons {
-                note(&mut grants_of, *person, number);
-            }
-        }
+        let keys = (0_u32..).zip(&rules.keys).filter_map(|(number, key)| match key.holder {
+            Holder::Person(person) => Some((person, number)),
+            Holder::Machine(_) | Holder::MachineElsewhere => None,
+        });
+        let grants = (0_u32..)
+            .zip(&rules.grants)
+            .flat_map(|(number, grant)| grant.persons.iter().map(move |person| (*person, number)));
+        let keys_of = ByPerson::new(rules.persons.len(), keys);
+        let grants_of = ByPerson::new(rules.persons.len(), grants);
         Self { rules, keys_of, grants_of, revoked: BTreeSet::new(), sound }
     }
 
@@ -342,23 +341,15 @@ impl<'p> HostPolicy<'p> {
     }
 
     pub(crate) fn keys_of(&self, person: u32) -> impl Iterator<Item = &HostKey<'p>> {
-        let numbers = self.keys_of.get(at(person)).map(Vec::as_slice).unwrap_or_default();
-        numbers.iter().filter_map(|number| self.rules.keys.get(at(*number)))
+        self.keys_of.of(person).iter().filter_map(|number| self.rules.keys.get(at(*number)))
     }
 
     pub(crate) fn grants_of(&self, person: u32) -> impl Iterator<Item = &HostGrant<'p>> {
-        let numbers = self.grants_of.get(at(person)).map(Vec::as_slice).unwrap_or_default();
-        numbers.iter().filter_map(|number| self.rules.grants.get(at(*number)))
+        self.grants_of.of(person).iter().filter_map(|number| self.rules.grants.get(at(*number)))
     }
 }
 
 /// An index into a list; one that no list is long enough for finds nothing.
 fn at(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
-}
-
-fn note(lists: &mut [Vec<u32>], person: u32, number: usize) {
-    if let (Some(list), Ok(number)) = (lists.get_mut(at(person)), u32::try_from(number)) {
-        list.push(number);
-    }
 }

@@ -61,7 +61,7 @@ fn apply(options: &ApplyOptions) -> Result<Exit, Failure> {
     check_lockout(&resolved, &policy, now, options)?;
     // The one step.
     let digest = stored::digest(&source);
-    active_policy::exchange(&NewPolicy {
+    let kept = active_policy::exchange(&NewPolicy {
         source: &source,
         resolved: &stored::encode(&resolved, &digest, now),
         fallback: &stored::encode_fallback(&resolved, &digest, now),
@@ -70,6 +70,11 @@ fn apply(options: &ApplyOptions) -> Result<Exit, Failure> {
     })
     .map_err(|error| Failure::not_checked(error.to_string()))?;
     announce(&policy, &host);
+    if let Err(error) = kept {
+        output::message(&format!(
+            "warning: the policy is active, but the one before could not be kept for a rollback: {error}"
+        ));
+    }
     if !options.now {
         output::message("applied at once: this version does not wait for a confirmation, as with --now");
     }

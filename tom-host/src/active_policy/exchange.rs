@@ -61,11 +61,12 @@ fn failed(path: impl AsRef<Path>, step: &'static str) -> impl FnOnce(io::Error) 
     move |source| ExchangeError::Io { path, step, source }
 }
 
-/// Makes a policy the active one. The one before is kept for a rollback.
+/// Makes a policy the active one. The one before is kept for a rollback; where that failed, the new one is
+/// active all the same, and the inner error says what failed.
 ///
 /// # Errors
 /// Says which step failed; the active policy is then what it was before.
-pub fn exchange(new: &NewPolicy<'_>) -> Result<(), ExchangeError> {
+pub fn exchange(new: &NewPolicy<'_>) -> Result<Result<(), ExchangeError>, ExchangeError> {
     TrustedDirectory::open(Path::new(STATE_DIRECTORY))?;
     let _lock = lock()?;
     clear_away(NEW_DIRECTORY)?;
@@ -76,10 +77,12 @@ pub fn exchange(new: &NewPolicy<'_>) -> Result<(), ExchangeError> {
         let _ = clear_away(NEW_FALLBACK);
         return Err(error);
     }
-    swap()?;
-    rename(NEW_FALLBACK, FALLBACK)?;
-    keep_previous()?;
-    make_durable(STATE_DIRECTORY)
+    let swapped = swap()?;
+    if let Err(error) = rename(NEW_FALLBACK, FALLBACK) {
+        swapped.undo();
+        return Err(error);
+    }
+    Ok(keep_previous().and_then(|()| make_durable(STATE_DIRECTORY)))
 }
 
 /// One exchange at a time; the lock ends with the process.
@@ -145,11 +148,28 @@ fn write_file(path: &Path, content: &[u8], readers: u32) -> Result<(), ExchangeE
 }
 
 /// The one step: from now on the new policy is active.
-fn swap() -> Result<(), ExchangeError> {
+fn swap() -> Result<Swapped, ExchangeError> {
     match renameat_with(CWD, NEW_DIRECTORY, CWD, ACTIVE_DIRECTORY, RenameFlags::EXCHANGE) {
-        Ok(()) => Ok(()),
-        Err(Errno::NOENT) => rename(NEW_DIRECTORY, ACTIVE_DIRECTORY),
+        Ok(()) => Ok(Swapped::ForThePrevious),
+        Err(Errno::NOENT) => rename(NEW_DIRECTORY, ACTIVE_DIRECTORY).map(|()| Swapped::ForNothing),
         Err(errno) => Err(failed(ACTIVE_DIRECTORY, "exchanged")(errno.into())),
+    }
+}
+
+/// What the active policy was exchanged for.
+enum Swapped {
+    ForThePrevious,
+    ForNothing,
+}
+
+impl Swapped {
+    /// As it was before. If that fails too, the new policy stays active with the fallback of the one before.
+    fn undo(self) {
+        let flags = match self {
+            Self::ForThePrevious => RenameFlags::EXCHANGE,
+            Self::ForNothing => RenameFlags::NOREPLACE,
+        };
+        let _ = renameat_with(CWD, ACTIVE_DIRECTORY, CWD, NEW_DIRECTORY, flags);
     }
 }
 

@@ -25,11 +25,11 @@ impl Outcome {
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::In => "in",
-            Self::OnlyRrsync => "in: rrsync, no shell",
-            Self::Refused(Refusal::UnknownKey) => "no: key not accepted",
+            Self::OnlyRrsync => "in: only rrsync",
+            Self::Refused(Refusal::UnknownKey) => "no: not accepted",
             Self::Refused(Refusal::Address) => "no: address",
-            Self::Refused(Refusal::Expired) => "no: key line expired",
-            Self::Refused(Refusal::PinNotVerified) => "no: PIN not verified",
+            Self::Refused(Refusal::Expired) => "no: line expired",
+            Self::Refused(Refusal::PinNotVerified) => "no: PIN missing",
             Self::Refused(Refusal::NotTouched) => "no: not touched",
             Self::Refused(Refusal::Signature) => "no: bad signature",
             Self::Refused(Refusal::NoSignature) => "no: token refuses",

@@ -34,10 +34,8 @@ impl Company {
     /// Starts its hosts.
     pub(crate) fn start(release: Release) -> Self {
         let policy = with_keys(POLICY);
-        let mut hosts: Vec<(&'static str, Host)> = ["web1", "root7", "root8"]
-            .into_iter()
-            .map(|name| (name, start_host(release, name, &policy)))
-            .collect();
+        let mut hosts: Vec<(&'static str, Host)> =
+            ["web1", "root7", "root8"].into_iter().map(|name| (name, start_host(release, name, &policy))).collect();
         let expiry = SystemTime::now() + LASTING;
         hosts.push(("web2", start_host(release, "web2", &expiring(&policy, expiry))));
         let web = &hosts[0].1;

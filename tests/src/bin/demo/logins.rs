@@ -80,7 +80,7 @@ fn administrators() -> Vec<Row> {
         login("anna, token lies about PIN", anna.clone().lying_about_pin(), OFFICE, web)
             .is_refused(Refusal::Signature, "verify-required"),
         login("a thief, wrong PIN", anna.with_wrong_pin(), OFFICE, web).is_refused(NoSignature, "verify-required"),
-        login("anna, software key, listed", laptop, OFFICE, web).is_refused(UnknownKey, "key-unknown"),
+        login("a key in authorized_keys", laptop, OFFICE, web).is_refused(UnknownKey, "key-unknown"),
         login("bert, who has left", Key::token("bert-green"), OFFICE, web).is_refused(UnknownKey, "person-expired"),
         login("a stranger's token", Key::token("stranger"), OFFICE, web).is_refused(UnknownKey, "key-unknown"),
         login("a user of the shop, own key", Key::file("acme-deploy"), ELSEWHERE, "acme@web1")
@@ -119,8 +119,7 @@ fn after_expiry() -> Vec<Row> {
         login("cora, token and PIN, office", Key::ecdsa_token("cora-red"), OFFICE, web)
             .is_refused(UnknownKey, "policy-expired"),
         login("backup job", Key::file("nightly-backup"), BACKUP_SERVER, web).is_refused(UnknownKey, "policy-expired"),
-        login("anna, the token in the safe", Key::token("anna-safe"), OFFICE, web)
-            .gets_in("BREAK-GLASS: anna, safe"),
+        login("anna, the token in the safe", Key::token("anna-safe"), OFFICE, web).gets_in("BREAK-GLASS: anna, safe"),
         login("the same, from elsewhere", Key::token("anna-safe"), ELSEWHERE, web)
             .is_refused(Refusal::Address, "policy-expired"),
         login("a user of the shop, own key", Key::file("acme-deploy"), ELSEWHERE, "acme@web2")

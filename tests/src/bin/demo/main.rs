@@ -22,6 +22,7 @@ mod attempt;
 mod company;
 mod logins;
 mod page;
+mod wrap;
 
 use crate::attempt::{Seen, attempt};
 use crate::company::{Company, HOME_OF_ANNA};

@@ -3,13 +3,14 @@
 use crate::attempt::Seen;
 use crate::company::Company;
 use crate::logins::{Row, Section};
+use crate::wrap;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 use tom_tests::Host;
 
 /// The widths of all columns but the last.
-const WIDTHS: [usize; 4] = [27, 14, 10, 20];
-const WIDTH: usize = 98;
+const WIDTHS: [usize; 4] = [27, 14, 10, 17];
+const WIDTH: usize = 100;
 
 const INTRODUCTION: &str = "\
 Real logins with the distribution's own ssh, sshd and PAM; only the hardware of the tokens is
@@ -43,8 +44,9 @@ impl Page {
 
     pub(crate) fn company(self, companies: &[Company; 2]) {
         let sshds = companies.each_ref().map(|company| format!("{} (Debian {})", company.sshd, number(company)));
-        println!("Each login runs on both: {}. SSHD is what they did, TOM the reason in its", sshds.join(" and "));
-        println!("journal, or of `tom decide` where sshd refused by itself what tom's key line forbids.");
+        println!("Each login runs on both {}.", sshds.join(" and "));
+        println!("SSHD is what they did, TOM the reason: from its journal, or from `tom decide` where tom left it to");
+        println!("sshd by the options of the key's line (from=, verify-required).");
     }
 
     pub(crate) fn heading(self, text: &str) {
@@ -88,15 +90,8 @@ impl Page {
     /// Runs tom on a host, as an administrator there would, and shows both.
     pub(crate) fn command(self, host: &Host, words: &[&str]) {
         println!("{} tom {}", self.paint("2", "#"), words.join(" "));
-        let arguments = ["tom"].iter().chain(words).copied();
-        let output = if self.colour {
-            // tom too has colours for a terminal.
-            let line = arguments.collect::<Vec<_>>().join(" ");
-            host.command().env("TERM", "xterm").run(["script", "-qec", &line, "/dev/null"])
-        } else {
-            host.run(arguments)
-        };
-        print!("{}{}", output.stdout.replace('\r', ""), output.stderr);
+        let output = host.run(["tom"].iter().chain(words));
+        print!("{}{}", wrap::within(WIDTH, &output.stdout), output.stderr);
     }
 
     pub(crate) fn summary(self, count: usize, unexpected: usize, duration: Duration) {

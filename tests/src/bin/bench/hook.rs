@@ -1,0 +1,76 @@
+//! tom-authorized-keys as a whole process: what sshd starts for each key that anybody offers.
+
+use crate::policies::of_persons;
+use crate::report::{self, Bound};
+use crate::samples::Samples;
+use crate::turns::{self, Turn};
+use std::path::PathBuf;
+use tom_tests::{Bench, Host, Release};
+
+const HOOK: &str = "/usr/lib/tom/tom-authorized-keys";
+const TRUE: &str = "/usr/lib/tom-bench/true";
+const EMPTY: &str = "/usr/lib/tom-bench/empty";
+
+/// Both hosts take turns of so many rounds.
+const ROUNDS: usize = 300;
+const TURNS: usize = 12;
+
+pub(crate) fn run() {
+    let sizes = [("3 persons, 9 keys", 3, 1.0), ("1,000 persons, 3,000 keys", 1_000, 1.5)];
+    let mut hosts = sizes.map(|(_, persons, _)| Measured::with(persons));
+    for _ in 0..TURNS {
+        hosts.iter_mut().for_each(Measured::take_turns);
+    }
+    report::heading(
+        "tom-authorized-keys, the whole process, a key that is allowed",
+        &format!(
+            "posix_spawn to wait4 as _tom, {} rounds; median, mean; against an empty Rust program",
+            ROUNDS * TURNS
+        ),
+    );
+    for ((name, _, most), host) in sizes.into_iter().zip(&hosts) {
+        let [hook, empty, again, plain_true] = &host.samples;
+        report::timed(&format!("tom-authorized-keys, {name}"), hook, empty, Bound::AtMost(most));
+        report::timed("  empty Rust program, dynamic", empty, empty, Bound::None);
+        report::timed("  the same again (A/A)", again, empty, Bound::None);
+        report::timed("  /bin/true", plain_true, empty, Bound::None);
+    }
+}
+
+/// A host with a policy, and what was measured there.
+struct Measured {
+    host: Host,
+    account: [String; 3],
+    samples: [Samples; 4],
+}
+
+impl Measured {
+    fn with(persons: usize) -> Self {
+        let policy = of_persons(persons);
+        let key = &policy.keys[policy.keys.len() / 2];
+        let bench = turns::prepared(Bench::on(Release::Bookworm).without_sshd());
+        let host = bench
+            .policy(&policy.text)
+            .file(EMPTY, 0o755, std::fs::read(beside_this("empty")).expect("the empty program"))
+            .file(TRUE, 0o755, std::fs::read("/bin/true").expect("/bin/true"))
+            .start();
+        let (key_type, blob) = key.public().split_once(' ').expect("a type and a key");
+        let account = ["root", key_type, blob].map(str::to_owned);
+        let answer = host.as_user("_tom").run([HOOK].iter().copied().chain(account.iter().map(String::as_str)));
+        assert!(answer.stdout.contains("verify-required"), "this key is not allowed: {answer:#?}");
+        Self { host, account, samples: Default::default() }
+    }
+
+    fn take_turns(&mut self) {
+        let [user, key_type, blob] = self.account.each_ref().map(String::as_str);
+        let hook = [HOOK, user, key_type, blob];
+        let programs: [&[&str]; 4] = [&hook, &[EMPTY], &[EMPTY], &[TRUE]];
+        let turns = programs.map(|arguments| Turn { arguments, status: 0 });
+        turns::take(&self.host, "_tom", ROUNDS, &turns, &mut self.samples);
+    }
+}
+
+/// A program that cargo built beside this one.
+fn beside_this(name: &str) -> PathBuf {
+    std::env::current_exe().expect("the path of this program").with_file_name(name)
+}
