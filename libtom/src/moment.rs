@@ -139,6 +139,11 @@ impl Day {
         Some(Self(Moment(last_second)))
     }
 
+    /// The day that ends with this second; the inverse of [`Day::last_second`].
+    pub(crate) const fn ending(last_second: Moment) -> Self {
+        Self(last_second)
+    }
+
     /// 23:59:59 UTC of the day.
     #[must_use]
     pub const fn last_second(self) -> Moment {

@@ -211,11 +211,13 @@ impl<'b> Fields<'b> {
         if self.string()?.len() == length { Ok(()) } else { Err(PublicKeyError::Blob("a key of the wrong length")) }
     }
 
-    /// A positive multiple-precision integer.
+    /// A positive multiple-precision integer in its one form, without bytes of zero in front (RFC 4251
+    /// section 5): in another form one key would be two.
     fn number(&mut self) -> Result<(), PublicKeyError> {
-        match self.string()?.first() {
-            Some(first) if first & 0x80 == 0 => Ok(()),
-            _ => Err(PublicKeyError::Blob("a number that is not positive")),
+        match self.string()? {
+            [0, second, ..] if second & 0x80 != 0 => Ok(()),
+            [first, ..] if *first != 0 && first & 0x80 == 0 => Ok(()),
+            _ => Err(PublicKeyError::Blob("a number that is not positive, or not in its one form")),
         }
     }
 
@@ -232,13 +234,13 @@ impl<'b> Fields<'b> {
         }
     }
 
-    /// The FIDO application, `ssh:` or a string that begins so.
+    /// The FIDO application, `ssh:` or a string that begins so (OpenSSH's PROTOCOL.u2f): a key made for
+    /// a web site is none of ours.
     fn application(&mut self) -> Result<(), PublicKeyError> {
-        let application = self.string()?;
-        if core::str::from_utf8(application).is_ok() {
+        if self.string()?.starts_with(b"ssh:") {
             Ok(())
         } else {
-            Err(PublicKeyError::Blob("an application that is no text"))
+            Err(PublicKeyError::Blob("an application that does not begin with 'ssh:'"))
         }
     }
 }
@@ -292,6 +294,25 @@ mod tests {
             }
             let longer = format!("{name} {}", encode_blob(&[&blob[..], b"x"].concat()));
             assert!(PublicKey::parse(&longer).is_err());
+        }
+    }
+
+    /// Found by an attacker: numbers of RSA padded with zeros made two keys of one, past "stands twice"
+    /// and past a revocation; a FIDO key made for a web site was taken.
+    #[test]
+    fn a_key_has_one_form_and_is_made_for_ssh() {
+        let rsa = |e: &[u8], n: &[u8]| format!("ssh-rsa {}", encode_blob(&wire(&[b"ssh-rsa", e, n])));
+        let n = [0x11; 256];
+        assert!(PublicKey::parse(&rsa(&[1, 0, 1], &n)).is_ok());
+        assert!(PublicKey::parse(&rsa(&[1, 0, 1], &[&[0][..], &[0x91; 256]].concat())).is_ok());
+        for (e, n) in
+            [(&[1, 0, 1][..], &[&[0][..], &n].concat()[..]), (&[0, 1, 0, 1], &n), (&[], &n), (&[0], &n), (&[0x81], &n)]
+        {
+            assert!(PublicKey::parse(&rsa(e, n)).is_err(), "{e:?}");
+        }
+        for application in ["", "evil.example.com", "SSH:", "xssh:"] {
+            let blob = wire(&[b"sk-ssh-ed25519@openssh.com", &[1; 32], application.as_bytes()]);
+            assert!(PublicKey::parse(&format!("sk-ssh-ed25519@openssh.com {}", encode_blob(&blob))).is_err());
         }
     }
 

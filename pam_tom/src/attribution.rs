@@ -50,6 +50,10 @@ pub(crate) fn record(
         Decision::NotGoverned(Exemption::BreakGlassConsole) => {
             (Kind::ConsoleByPassword, format!("BREAK-GLASS: the console is open by password for {asked}"))
         }
+        // Without any list of governed accounts left, "ordinary" is a guess that somebody must hear of.
+        Decision::NotGoverned(Exemption::AccountNotGoverned) if fault.is_some() && !policy.knows_whom_it_governs() => {
+            (Kind::PolicyUnusable, format!("{asked} was taken for an ordinary account{}", because(fault)))
+        }
         Decision::NotGoverned(_) => return,
         Decision::Deny(denial) => (Kind::Refused, format!("refused {asked}: {}{}", denial.name(), because(fault))),
     };

@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         journal::record(&Event::new(Kind::PolicyUnusable, usage));
         return ExitCode::from(2);
     };
-    active_policy::with_policy(|policy, fault| match answer(policy, &offer) {
+    active_policy::with_policy(|policy, fault| match answer(policy, fault, &offer) {
         Ok(Some(line)) => print(&line),
         Ok(None) if fault.is_none() => ExitCode::SUCCESS,
         // Without a policy nobody can say that tom has no say in an account that sshd asks it about.
@@ -58,7 +58,7 @@ impl Offer {
 }
 
 /// The line for an allowed offer; nothing where tom has no say.
-fn answer(policy: &HostPolicy<'_>, offer: &Offer) -> Result<Option<String>, Denial> {
+fn answer(policy: &HostPolicy<'_>, fault: Option<&PolicyFault>, offer: &Offer) -> Result<Option<String>, Denial> {
     let request = Request {
         account: Some(&offer.account),
         key: offer.blob.as_deref().map_or(Key::Unreadable, |blob| Key::Blob(Cow::Borrowed(blob))),
@@ -66,7 +66,8 @@ fn answer(policy: &HostPolicy<'_>, offer: &Offer) -> Result<Option<String>, Deni
     };
     if needs_groups(policy, &request) {
         // No grant names the account, so it gets no key here whatever its groups are: they are not asked for.
-        return Ok(None);
+        // Where not even the fallback can be read, a grant may have named it: that is told.
+        return if fault.is_some() { Err(Denial::PolicyUnusable) } else { Ok(None) };
     }
     match decide(policy, &request) {
         Decision::Allow(allow) => Ok(keyline::line(&allow)),

@@ -4,9 +4,11 @@
 //! or by nothing at all. Whatever cannot be used leaves break-glass keys, from the fallback.
 
 mod exchange;
+mod governed;
 mod revoked;
 
-pub use exchange::{ExchangeError, NewPolicy, exchange};
+pub use exchange::{ExchangeError, Exchanged, NewPolicy, exchange};
+pub use governed::write as governed_list;
 pub use revoked::RevokedError;
 
 use crate::trusted_file::{self, TrustError, TrustedDirectory};
@@ -48,8 +50,7 @@ pub enum PolicyFault {
 }
 
 /// Reads the policy that decides logins on this host, and hands it over. It is always one: where the
-/// active policy cannot be used it is the fallback, or nothing but "uid 0 and the built-in groups are
-/// governed", and the fault says why.
+/// active policy cannot be used it is what is left of it, and the fault says why.
 pub fn with_policy<R>(decide: impl FnOnce(&HostPolicy<'_>, Option<&PolicyFault>) -> R) -> R {
     let (revoked, revoked_fault) = revoked::read();
     let fault = match read_active() {
@@ -63,9 +64,41 @@ pub fn with_policy<R>(decide: impl FnOnce(&HostPolicy<'_>, Option<&PolicyFault>)
         },
         Err(error) => error.into(),
     };
-    let fallback = trusted_file::read(Path::new(FALLBACK), LARGEST_POLICY).unwrap_or_default();
-    let policy = stored::decode(&fallback).map_or_else(|_| HostPolicy::absent(), |(policy, _)| policy);
-    decide(&policy.with_revoked(revoked).unsound(), Some(&fault))
+    with_what_is_left(|policy| decide(&policy.with_revoked(revoked).unsound(), Some(&fault)))
+}
+
+/// Without the active policy: break-glass keys and governed accounts from the fallback; else the governed
+/// accounts from the list of them; else, where there is no such list, uid 0 and the built-in groups. Where
+/// the system failed to say (no descriptors left, which a caller of su can bring about), nobody is taken
+/// for an ordinary user.
+fn with_what_is_left<R>(decide: impl FnOnce(HostPolicy<'_>) -> R) -> R {
+    let fallback = trusted_file::read(Path::new(FALLBACK), LARGEST_POLICY);
+    if let Ok(bytes) = &fallback
+        && let Ok((policy, _)) = stored::decode(bytes)
+    {
+        return decide(policy);
+    }
+    match governed::read() {
+        Ok(list) => decide(HostPolicy::governing(governed::parse(&list))),
+        Err(error) if is_failure(&error) || fallback.as_ref().is_err_and(is_failure) => decide(HostPolicy::blind()),
+        Err(_) => decide(HostPolicy::absent()),
+    }
+}
+
+/// The system could not say, rather than saying that there is no such file or that it is not root's.
+const fn is_failure(error: &TrustError) -> bool {
+    matches!(error, TrustError::Io { .. })
+}
+
+/// The keys that are revoked on this host, by blob.
+///
+/// # Errors
+/// The list is there and cannot be read whole; see [`RevokedError`].
+pub fn revoked() -> Result<Vec<Vec<u8>>, RevokedError> {
+    match revoked::read() {
+        (blobs, None) => Ok(blobs),
+        (_, Some(fault)) => Err(fault),
+    }
 }
 
 /// The stored form of the active policy.

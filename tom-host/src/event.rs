@@ -89,11 +89,13 @@ impl Kind {
         }
     }
 
-    /// The syslog severity: 2 is for what somebody should be woken for, 7 for debugging.
+    /// The syslog severity: 2 is for what somebody should be woken for, 7 for debugging. An unusable
+    /// policy is an error and no alarm: strangers can bring that event about at will, key by key.
     #[must_use]
     pub const fn priority(self) -> u8 {
         match self {
-            Self::BreakGlassUsed | Self::ConsoleByPassword | Self::PolicyUnusable => 2,
+            Self::BreakGlassUsed | Self::ConsoleByPassword => 2,
+            Self::PolicyUnusable => 3,
             Self::Refused | Self::ApplyRefused | Self::RolledBack => 4,
             Self::PolicyApplied | Self::KeyRevoked => 5,
             Self::LoginAllowed => 6,

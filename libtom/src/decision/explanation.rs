@@ -8,6 +8,7 @@ use super::request::{Groups, Origin, Request};
 use super::rules::{Asked, Contender};
 use super::verdict::{Decision, Principal};
 use crate::host_policy::{HostKey, HostPolicy};
+use crate::network::NetworkSet;
 use crate::public_key::Fingerprint;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -273,16 +274,14 @@ fn compared(asked: &Asked<'_, '_>, contender: Contender<'_>, denial: Denial) -> 
             format!("the person is customer {}'s, the host is {here}", of.unwrap_or("?"))
         }
         Denial::AddressNotAllowed => {
-            let from = match contender {
-                Contender::Person { grant, .. } => grant.from,
-                Contender::Machine { machine, .. } => super::rules::from_of(machine),
-            };
-            let allowed = from.and_then(|number| policy.network(number)).map(ToString::to_string);
+            let allowed = NetworkSet::union(policy.networks(contender.from()));
             let from = match request.origin {
                 Origin::Address(address) => address.to_string(),
                 Origin::Local | Origin::NotNumeric => "?".to_string(),
             };
-            format!("{from} is not in {}", allowed.unwrap_or_else(|| "any network: the grant has no from".to_string()))
+            let allowed =
+                if allowed.is_empty() { "any network: the grant has no from".to_string() } else { allowed.to_string() };
+            format!("{from} is not in {allowed}")
         }
         Denial::AddressUnknown => match request.origin {
             Origin::NotNumeric => "what was given is no numeric address".to_string(),

@@ -69,6 +69,9 @@ fn governed(policy: &HostPolicy<'_>, request: &Request<'_>) -> Result<(), NotFur
     if governed_without_groups(policy, request) {
         return Ok(());
     }
+    if policy.is_blind() {
+        return Err(NotFurther::Unknown);
+    }
     let groups = if request.account.is_some() { request.groups } else { request.invoker_groups };
     let Groups::Known(groups) = groups else { return Err(NotFurther::Unknown) };
     if policy.admin_groups().any(|admin| groups.contains(&admin)) {
@@ -252,6 +255,19 @@ pub(super) enum Contender<'p> {
     Machine { machine: &'p HostMachine<'p>, key: Option<&'p HostKey<'p>> },
 }
 
+impl<'p> Contender<'p> {
+    /// The numbers of the networks it may come from.
+    pub(super) fn from(self) -> &'p [u32] {
+        match self {
+            Self::Person { grant, .. } => grant.from.as_deref().unwrap_or_default(),
+            Self::Machine { machine, .. } => match &machine.access {
+                HostMachineAccess::Login { from, .. } => from,
+                HostMachineAccess::Sudo { .. } => &[],
+            },
+        }
+    }
+}
+
 /// Rules 3 to 9.
 fn candidates<'p>(asked: &Asked<'p, '_>, recorder: &mut Recorder<'p>) -> Result<Allow<'p>, Denial> {
     // Rule 3.
@@ -400,12 +416,7 @@ fn examine(asked: &Asked<'_, '_>, contender: Contender<'_>) -> Result<(), Denial
     // Rule 7: the address.
     if request.phase != Phase::Offer && (asked.service == Some(Service::Sshd) || request.origin.is_remote()) {
         let Origin::Address(address) = request.origin else { return Err(Denial::AddressUnknown) };
-        let number = match contender {
-            Contender::Person { grant, .. } => grant.from,
-            Contender::Machine { machine, .. } => from_of(machine),
-        };
-        let allowed = number.and_then(|number| policy.network(number)).is_some_and(|set| set.contains(address));
-        if !allowed {
+        if !policy.networks(contender.from()).any(|set| set.contains(address)) {
             return Err(Denial::AddressNotAllowed);
         }
     }
@@ -415,13 +426,6 @@ fn examine(asked: &Asked<'_, '_>, contender: Contender<'_>) -> Result<(), Denial
         (Contender::Person { .. }, Some(PinStanding::Declared | PinStanding::NotNeeded)) => Ok(()),
         (Contender::Person { .. }, Some(PinStanding::FirmwareTooOld)) => Err(Denial::FirmwareTooOld),
         (Contender::Person { .. }, Some(PinStanding::NotProven) | None) => Err(Denial::PinNotProven),
-    }
-}
-
-pub(super) const fn from_of(machine: &HostMachine<'_>) -> Option<u32> {
-    match machine.access {
-        HostMachineAccess::Login { from, .. } => Some(from),
-        HostMachineAccess::Sudo { .. } => None,
     }
 }
 
@@ -445,18 +449,15 @@ fn grant<'p>(asked: &Asked<'p, '_>, first: Contender<'p>, left: &[Contender<'p>]
 /// What sshd must be told with the key of an allowed offer.
 fn obligations<'p>(asked: &Asked<'p, '_>, first: Contender<'p>, left: &[Contender<'p>]) -> Option<Obligations<'p>> {
     let policy = asked.policy;
-    let from = left.iter().filter_map(|contender| match contender {
-        Contender::Person { grant, .. } => grant.from,
-        Contender::Machine { machine, .. } => from_of(machine),
-    });
+    let from = left.iter().flat_map(|contender| policy.networks(contender.from())).collect();
     let (key, forced_command, day_ends) = match first {
         Contender::Person { person, key, .. } => (key, None, [policy.person(person)?.valid_until, key.valid_until]),
-        Contender::Machine { machine, key } => match machine.access {
-            HostMachineAccess::Login { command, .. } => (key?, command, [machine.until, None]),
+        Contender::Machine { machine, key } => match &machine.access {
+            HostMachineAccess::Login { command, .. } => (key?, *command, [machine.until, None]),
             HostMachineAccess::Sudo { .. } => return None,
         },
     };
     let policy_ends = policy.rules.expires.filter(|_| !key.break_glass);
     let ends = day_ends.into_iter().flatten().map(|day| day.last_second()).chain(policy_ends).min();
-    Some(Obligations { key, forced_command, from: from.filter_map(|number| policy.network(number)).collect(), ends })
+    Some(Obligations { key, forced_command, from, ends })
 }

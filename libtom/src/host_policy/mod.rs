@@ -6,6 +6,7 @@
 //! logins read it back; both ways lead to the same value, so there is one engine for both.
 
 mod by_person;
+mod key_records;
 mod resolve;
 pub mod stored;
 
@@ -29,6 +30,8 @@ pub struct HostPolicy<'p> {
     grants_of: ByPerson,
     revoked: BTreeSet<Vec<u8>>,
     sound: bool,
+    /// It could not even be found out whom the policy governs.
+    blind: bool,
 }
 
 /// What is known of the host itself.
@@ -38,6 +41,19 @@ pub struct HostFacts<'h> {
     pub id: &'h str,
     /// How its console is opened while the policy cannot be used.
     pub console: ConsoleRule,
+}
+
+/// Whom a policy governs on a host, beside uid 0 and the built-in groups, and what it exempts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Governed<'p> {
+    /// Accounts that a grant or machine names.
+    pub accounts: Vec<&'p str>,
+    /// Accounts from which a grant lets somebody use sudo.
+    pub callers: Vec<&'p str>,
+    /// The policy's own admin groups.
+    pub admin_groups: Vec<&'p str>,
+    /// The policy's own exempt services.
+    pub exempt_services: Vec<&'p str>,
 }
 
 /// How the local console is opened while the policy cannot be used (host.toml, `[break-glass]`).
@@ -83,8 +99,9 @@ pub(crate) struct Rules<'p> {
     #[b(10)]
     pub(crate) persons: Vec<HostPerson<'p>>,
     /// Sorted by blob.
-    #[b(11)]
+    #[cbor(b(11), with = "key_records")]
     pub(crate) keys: Vec<HostKey<'p>>,
+    /// Each named network once, however many grants name it.
     #[n(12)]
     pub(crate) networks: Vec<NetworkSet>,
     /// In file order.
@@ -96,6 +113,10 @@ pub(crate) struct Rules<'p> {
     /// Accounts from which a grant lets somebody use sudo here (`via`), sorted.
     #[b(15)]
     pub(crate) governed_callers: Vec<&'p str>,
+    /// Keys that were revoked when the policy was applied. The list of revoked keys itself is read at each
+    /// login; this is for the day on which it cannot be.
+    #[n(16)]
+    pub(crate) revoked: Vec<minicbor::bytes::ByteVec>,
 }
 
 /// A person; sorted by id within [`Rules::persons`].
@@ -111,36 +132,26 @@ pub(crate) struct HostPerson<'p> {
 }
 
 /// A key of a person or machine.
-#[derive(Clone, Copy, Debug, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HostKey<'p> {
     /// Its type.
-    #[n(0)]
     pub key_type: KeyType,
     /// Its wire form.
-    #[cbor(b(1), with = "minicbor::bytes")]
     pub blob: &'p [u8],
     /// Its label; empty for a machine's.
-    #[b(2)]
     pub label: &'p str,
-    #[n(3)]
     pub(crate) holder: Holder,
-    #[n(4)]
     pub(crate) valid_until: Option<Day>,
-    #[n(5)]
     pub(crate) break_glass: bool,
-    #[n(6)]
     pub(crate) pin: PinStanding,
 }
 
 /// Whose key it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Holder {
-    #[n(0)]
-    Person(#[n(0)] u32),
-    #[n(1)]
-    Machine(#[n(0)] u32),
+    Person(u32),
+    Machine(u32),
     /// A machine that is not for this host.
-    #[n(2)]
     MachineElsewhere,
 }
 
@@ -165,9 +176,9 @@ pub(crate) struct HostGrant<'p> {
     pub(crate) accounts: Accounts<'p>,
     #[n(3)]
     pub(crate) services: ServiceSet,
-    /// A number in [`Rules::networks`].
+    /// Numbers in [`Rules::networks`]; nothing where the grant has no `from`.
     #[n(4)]
-    pub(crate) from: Option<u32>,
+    pub(crate) from: Option<Vec<u32>>,
     #[b(5)]
     pub(crate) via: Option<Accounts<'p>>,
 }
@@ -191,11 +202,11 @@ pub(crate) struct HostMachine<'p> {
 /// How a machine gets in.
 #[derive(Clone, Debug, Encode, Decode)]
 pub(crate) enum HostMachineAccess<'p> {
-    /// By SSH, from a set in [`Rules::networks`]; the command is forced if there is one.
+    /// By SSH, from sets in [`Rules::networks`]; the command is forced if there is one.
     #[n(0)]
     Login {
         #[n(0)]
-        from: u32,
+        from: Vec<u32>,
         #[b(1)]
         command: Option<&'p str>,
     },
@@ -214,10 +225,54 @@ impl<'p> HostPolicy<'p> {
         Self::index(resolve::resolve(policy, host), true)
     }
 
-    /// Nothing is known: uid 0 and the built-in groups are governed, and nobody of them gets in.
+    /// There is no policy: uid 0 and the built-in groups are governed, and nobody of them gets in.
     #[must_use]
     pub fn absent() -> Self {
         Self::index(Rules::default(), false)
+    }
+
+    /// There is no policy, but it is known whom the last one governed.
+    #[must_use]
+    pub fn governing(governed: Governed<'p>) -> Self {
+        let Governed { mut accounts, mut callers, admin_groups, exempt_services } = governed;
+        accounts.sort_unstable();
+        callers.sort_unstable();
+        let rules = Rules {
+            governed_accounts: accounts,
+            governed_callers: callers,
+            admin_groups,
+            exempt_services,
+            ..Rules::default()
+        };
+        Self::index(rules, false)
+    }
+
+    /// It cannot be found out whom the policy governs, for a reason that a caller may have brought about
+    /// (no descriptors left): nobody is taken for an ordinary user.
+    #[must_use]
+    pub fn blind() -> Self {
+        Self { blind: true, ..Self::absent() }
+    }
+
+    /// Whom the policy governs beside uid 0 and the built-in groups.
+    #[must_use]
+    pub fn governed(&self) -> Governed<'p> {
+        Governed {
+            accounts: self.rules.governed_accounts.clone(),
+            callers: self.rules.governed_callers.clone(),
+            admin_groups: self.rules.admin_groups.clone(),
+            exempt_services: self.rules.exempt_services.clone(),
+        }
+    }
+
+    pub(crate) const fn is_blind(&self) -> bool {
+        self.blind
+    }
+
+    /// Is it known whom the policy governs? Where it is not, who is taken for an ordinary user may be none.
+    #[must_use]
+    pub fn knows_whom_it_governs(&self) -> bool {
+        self.sound || !(self.rules.governed_accounts.is_empty() && self.rules.admin_groups.is_empty())
     }
 
     /// The same, knowing that the active policy cannot be used: only break-glass keys count.
@@ -244,7 +299,8 @@ impl<'p> HostPolicy<'p> {
             .flat_map(|(number, grant)| grant.persons.iter().map(move |person| (*person, number)));
         let keys_of = ByPerson::new(rules.persons.len(), keys);
         let grants_of = ByPerson::new(rules.persons.len(), grants);
-        Self { rules, keys_of, grants_of, revoked: BTreeSet::new(), sound }
+        let revoked = rules.revoked.iter().map(|blob| blob.to_vec()).collect();
+        Self { rules, keys_of, grants_of, revoked, sound, blind: false }
     }
 
     /// The host id.
@@ -330,8 +386,8 @@ impl<'p> HostPolicy<'p> {
         self.key(machine.blob?)
     }
 
-    pub(crate) fn network(&self, number: u32) -> Option<&NetworkSet> {
-        self.rules.networks.get(at(number))
+    pub(crate) fn networks(&self, numbers: &[u32]) -> impl Iterator<Item = &NetworkSet> {
+        numbers.iter().filter_map(|number| self.rules.networks.get(at(*number)))
     }
 
     /// The person of this id.

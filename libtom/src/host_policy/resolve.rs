@@ -29,9 +29,10 @@ pub(super) fn resolve<'p>(policy: &'p Policy, host: HostFacts<'_>) -> Rules<'p> 
         persons: persons.iter().filter_map(|number| host_person(policy, *number)).collect(),
         keys: Vec::new(),
         networks: Vec::new(),
-        grants: grants.iter().map(|grant| here.grant(grant, &mut networks)).collect(),
+        grants: grants.iter().map(|grant| here.grant(policy, grant, &mut networks)).collect(),
         machines: Vec::new(),
         governed_callers: governed_callers(policy, &grants),
+        revoked: Vec::new(),
     };
     for machine in &policy.machines {
         let selected = machine.hosts.selects(host.id, class);
@@ -39,7 +40,7 @@ pub(super) fn resolve<'p>(policy: &'p Policy, host: HostFacts<'_>) -> Rules<'p> 
         let holder = if selected { Holder::Machine(number) } else { Holder::MachineElsewhere };
         rules.keys.extend(machine_key(machine, holder));
         if selected {
-            rules.machines.push(host_machine(machine, &mut networks));
+            rules.machines.push(host_machine(policy, machine, &mut networks));
         }
     }
     rules.keys.extend(policy.keys.iter().filter_map(|key| {
@@ -89,7 +90,7 @@ impl Here {
         self.numbers.get(&person).copied()
     }
 
-    fn grant<'p>(&self, grant: &'p Grant, networks: &mut Networks<'p>) -> HostGrant<'p> {
+    fn grant<'p>(&self, policy: &'p Policy, grant: &'p Grant, networks: &mut Networks<'p>) -> HostGrant<'p> {
         let mut persons: Vec<u32> = grant.persons.iter().filter_map(|person| self.number(*person)).collect();
         persons.sort_unstable();
         persons.dedup();
@@ -98,7 +99,7 @@ impl Here {
             persons,
             accounts: accounts(&grant.accounts),
             services: grant.services,
-            from: grant.from.as_ref().map(|set| networks.number(&grant.from_names, set)),
+            from: grant.from.as_ref().map(|_| networks.numbers(policy, &grant.from_names)),
             via: grant.via.as_deref().map(accounts),
         }
     }
@@ -112,10 +113,10 @@ fn accounts(patterns: &[AccountPattern]) -> Accounts<'_> {
     Accounts { names: names.collect(), the_person: patterns.contains(&AccountPattern::ThePerson) }
 }
 
-fn host_machine<'p>(machine: &'p Machine, networks: &mut Networks<'p>) -> HostMachine<'p> {
+fn host_machine<'p>(policy: &'p Policy, machine: &'p Machine, networks: &mut Networks<'p>) -> HostMachine<'p> {
     let access = match &machine.access {
-        MachineAccess::Login { from_names, from, command, .. } => HostMachineAccess::Login {
-            from: networks.number(from_names, from),
+        MachineAccess::Login { from_names, command, .. } => HostMachineAccess::Login {
+            from: networks.numbers(policy, from_names),
             command: match command {
                 Command::Forced(command) => Some(command),
                 Command::Unrestricted => None,
@@ -148,22 +149,30 @@ fn machine_key(machine: &Machine, holder: Holder) -> Option<HostKey<'_>> {
     })
 }
 
-/// Sets of networks, each stored once however many grants name it.
+/// Networks that something here names, each stored once.
 #[derive(Default)]
 struct Networks<'p> {
     sets: Vec<NetworkSet>,
-    by_names: BTreeMap<&'p [String], u32>,
+    by_name: BTreeMap<&'p str, u32>,
 }
 
 impl<'p> Networks<'p> {
-    fn number(&mut self, names: &'p [String], set: &NetworkSet) -> u32 {
-        if let Some(number) = self.by_names.get(names) {
-            return *number;
+    fn numbers(&mut self, policy: &'p Policy, names: &'p [String]) -> Vec<u32> {
+        let mut numbers: Vec<u32> = names.iter().filter_map(|name| self.number(policy, name)).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+    }
+
+    fn number(&mut self, policy: &'p Policy, name: &'p str) -> Option<u32> {
+        if let Some(number) = self.by_name.get(name) {
+            return Some(*number);
         }
-        let number = u32::try_from(self.sets.len()).unwrap_or(u32::MAX);
+        let (_, set) = policy.networks.iter().find(|(known, _)| known == name)?;
+        let number = u32::try_from(self.sets.len()).ok()?;
         self.sets.push(set.clone());
-        self.by_names.insert(names, number);
-        number
+        self.by_name.insert(name, number);
+        Some(number)
     }
 }
 

@@ -10,6 +10,8 @@
 
 use super::{Holder, HostPolicy, Rules};
 use crate::moment::Moment;
+use crate::network::NetworkSet;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
@@ -53,23 +55,37 @@ struct Body<'p> {
 /// The stored form of a policy, made from the text with this digest and applied at this moment.
 #[must_use]
 pub fn encode(policy: &HostPolicy<'_>, source: &SourceDigest, applied: Moment) -> Vec<u8> {
-    let rules = Rules { applied: Some(applied), ..policy.rules.clone() };
+    let rules = Rules { applied: Some(applied), revoked: revoked(policy), ..policy.rules.clone() };
     wrap(&Body { source: *source, rules })
 }
 
 /// The stored form of what is left when the active policy cannot be used: the governed accounts, and
-/// break-glass keys with their persons, accounts and networks.
+/// break-glass keys with their persons, accounts and networks. Those known to be revoked are left out, so that
+/// a list of revoked keys that cannot be read gives none of them back.
 #[must_use]
 pub fn encode_fallback(policy: &HostPolicy<'_>, source: &SourceDigest, applied: Moment) -> Vec<u8> {
-    let mut rules = Rules { applied: Some(applied), ..policy.rules.clone() };
-    rules.keys.retain(|key| key.break_glass && matches!(key.holder, Holder::Person(_)));
+    let mut rules = Rules { applied: Some(applied), revoked: revoked(policy), ..policy.rules.clone() };
+    let is_left = |key: &super::HostKey<'_>| {
+        key.break_glass && matches!(key.holder, Holder::Person(_)) && !policy.is_revoked(key.blob)
+    };
+    rules.keys.retain(is_left);
     rules.machines.clear();
     let has_key = |person: &u32| rules.keys.iter().any(|key| key.holder == Holder::Person(*person));
     for grant in &mut rules.grants {
         grant.persons.retain(has_key);
     }
     rules.grants.retain(|grant| !grant.persons.is_empty());
+    let used: BTreeSet<u32> = rules.grants.iter().filter_map(|grant| grant.from.clone()).flatten().collect();
+    for (number, set) in (0_u32..).zip(&mut rules.networks) {
+        if !used.contains(&number) {
+            *set = NetworkSet::default();
+        }
+    }
     wrap(&Body { source: *source, rules })
+}
+
+fn revoked(policy: &HostPolicy<'_>) -> Vec<minicbor::bytes::ByteVec> {
+    policy.revoked.iter().cloned().map(Into::into).collect()
 }
 
 fn wrap(body: &Body<'_>) -> Vec<u8> {

@@ -68,13 +68,31 @@ impl<'t> Problems<'t> {
         Position { line, column }
     }
 
-    /// The problems in the order of the text.
+    /// The problems in the order of the text. Columns are counted on from the problem before, so that many
+    /// on one long line cost no more than the line.
     pub(super) fn into_list(mut self) -> Vec<Problem> {
         let mut found = core::mem::take(&mut self.found);
         found.sort_by_key(|(offset, _, _)| *offset);
-        found
-            .into_iter()
-            .map(|(offset, message, advice)| Problem { position: self.position(offset), message, advice })
-            .collect()
+        let mut problems: Vec<Problem> = Vec::with_capacity(found.len());
+        let mut before: Option<(usize, Position)> = None;
+        for (offset, message, advice) in found {
+            let position = match before {
+                Some((last, place)) => self.position_after(last, place, offset),
+                None => self.position(offset),
+            };
+            before = Some((offset, position));
+            problems.push(Problem { position, message, advice });
+        }
+        problems
+    }
+
+    /// The place of an offset that is not before another one whose place is known.
+    fn position_after(&self, last: usize, place: Position, offset: usize) -> Position {
+        match self.text.get(last..offset) {
+            Some(between) if !between.contains('\n') => {
+                Position { line: place.line, column: place.column.saturating_add(between.chars().count()) }
+            }
+            _ => self.position(offset),
+        }
     }
 }

@@ -57,24 +57,34 @@ fn apply(options: &ApplyOptions) -> Result<Exit, Failure> {
     if !unmet.is_empty() {
         return Err(Failure::findings(unmet));
     }
-    let resolved = HostPolicy::resolve(&policy, facts);
-    check_lockout(&resolved, &policy, now, options)?;
-    // The one step.
+    let revoked = active_policy::revoked().map_err(|error| {
+        Failure::not_checked(format!("the list of revoked keys cannot be read: {error}; put it in order first"))
+    })?;
+    // What logins will read: encoded, and read back before anything depends on it.
     let digest = stored::digest(&source);
-    let kept = active_policy::exchange(&NewPolicy {
+    let resolved = HostPolicy::resolve(&policy, facts).with_revoked(revoked);
+    let bytes = stored::encode(&resolved, &digest, now);
+    let fallback = stored::encode_fallback(&resolved, &digest, now);
+    let unreadable = |error: stored::StoredError| {
+        Failure::not_checked(format!("the policy cannot be stored: {error}; this is a fault of tom, please report it"))
+    };
+    let (read_back, _) = stored::decode(&bytes).map_err(unreadable)?;
+    stored::decode(&fallback).map_err(unreadable)?;
+    check_lockout(&read_back, &policy, now, options)?;
+    // The one step.
+    let exchanged = active_policy::exchange(&NewPolicy {
         source: &source,
-        resolved: &stored::encode(&resolved, &digest, now),
-        fallback: &stored::encode_fallback(&resolved, &digest, now),
+        resolved: &bytes,
+        fallback: &fallback,
+        governed: &active_policy::governed_list(&resolved.governed()),
         evidence: &evidence,
         readers,
     })
     .map_err(|error| Failure::not_checked(error.to_string()))?;
-    announce(&policy, &host);
-    if let Err(error) = kept {
-        output::message(&format!(
-            "warning: the policy is active, but the one before could not be kept for a rollback: {error}"
-        ));
+    for warning in exchanged.warnings {
+        output::message(&format!("warning: {warning}; the new policy is active all the same"));
     }
+    announce(&policy, &host);
     if !options.now {
         output::message("applied at once: this version does not wait for a confirmation, as with --now");
     }
@@ -101,14 +111,15 @@ fn trusted(path: &Path) -> Result<Vec<u8>, Failure> {
 
 /// An older policy is not slipped in under a newer one.
 fn check_serial(policy: &Policy) -> Result<(), Failure> {
-    let active = active_policy::with_policy(|active, fault| fault.is_none().then(|| active.serial()));
-    match active {
-        Some(active) if policy.serial < active => Err(Failure::findings(vec![format!(
+    // Where the active policy is damaged its fallback still knows the serial.
+    let active = active_policy::with_policy(|active, _| active.serial());
+    if policy.serial < active {
+        return Err(Failure::findings(vec![format!(
             "the serial {} is lower than the active {active}: raise it in {CANDIDATE}",
             policy.serial
-        )])),
-        _ => Ok(()),
+        )]));
     }
+    Ok(())
 }
 
 /// Nobody is locked out by applying a policy: somebody must be left who can log in by SSH.

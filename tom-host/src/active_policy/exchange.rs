@@ -1,10 +1,12 @@
 //! Making a candidate the active policy, in one step.
 //!
 //! A new directory is written beside the active one, made durable, and exchanged with it by one
-//! rename. Killed at any point before that, nothing has changed; at any point after, everything has.
-//! What a killed run left behind is cleared away by the next.
+//! rename. Killed at any point before that, logins are decided as before; at any point after, by the new
+//! policy. The fallback and the list of governed accounts go before: the newer ones beside the older
+//! policy name whom the newer governs, while an older fallback could bring back a break-glass key that
+//! was taken out. What a killed run left behind is cleared away by the next.
 
-use super::{ACTIVE_DIRECTORY, EVIDENCE, FALLBACK, RESOLVED, SOURCE, STATE_DIRECTORY};
+use super::{ACTIVE_DIRECTORY, EVIDENCE, FALLBACK, LARGEST_POLICY, RESOLVED, SOURCE, STATE_DIRECTORY};
 use crate::trusted_file::{TrustError, TrustedDirectory};
 use rustix::fs::{CWD, FlockOperation, Gid, Mode, RenameFlags, Uid, flock, renameat, renameat_with};
 use rustix::io::Errno;
@@ -16,6 +18,7 @@ use std::path::{Path, PathBuf};
 const LOCK: &str = "/var/lib/tom/lock";
 const NEW_DIRECTORY: &str = "/var/lib/tom/active.new";
 const NEW_FALLBACK: &str = "/var/lib/tom/fallback.new";
+const NEW_GOVERNED: &str = "/etc/tom/governed.new";
 const SNAPSHOTS: &str = "/var/lib/tom/rollback";
 const PREVIOUS: &str = "/var/lib/tom/rollback/previous";
 const OLDER: &str = "/var/lib/tom/rollback/older";
@@ -29,6 +32,8 @@ pub struct NewPolicy<'a> {
     pub resolved: &'a [u8],
     /// What is left when that cannot be used.
     pub fallback: &'a [u8],
+    /// Whom it governs, as a list (see [`super::governed_list`]).
+    pub governed: &'a str,
     /// Evidence files: name below the evidence directory, content.
     pub evidence: &'a [(String, Vec<u8>)],
     /// The group of `_tom`, which reads all this.
@@ -41,6 +46,12 @@ pub enum ExchangeError {
     /// The state directory could have been changed by others than root.
     #[error(transparent)]
     Untrusted(#[from] TrustError),
+    /// It is larger than what logins read.
+    #[error("the policy takes {size} bytes in the form that logins read, more than {LARGEST_POLICY}")]
+    TooLarge {
+        /// Its size in bytes.
+        size: usize,
+    },
     /// Another run holds the lock.
     #[error("another 'tom apply' is at work: wait for it, or see 'fuser {LOCK}'")]
     Busy,
@@ -61,13 +72,23 @@ fn failed(path: impl AsRef<Path>, step: &'static str) -> impl FnOnce(io::Error) 
     move |source| ExchangeError::Io { path, step, source }
 }
 
-/// Makes a policy the active one. The one before is kept for a rollback; where that failed, the new one is
-/// active all the same, and the inner error says what failed.
+/// A policy that has become active, and what went wrong after that.
+#[derive(Debug, Default)]
+#[must_use = "the warnings are for the administrator"]
+pub struct Exchanged {
+    /// Steps that failed after the new policy was active: it is, all the same.
+    pub warnings: Vec<ExchangeError>,
+}
+
+/// Makes a policy the active one. The one before is kept for a rollback.
 ///
 /// # Errors
 /// Says which step failed; the active policy is then what it was before.
-pub fn exchange(new: &NewPolicy<'_>) -> Result<Result<(), ExchangeError>, ExchangeError> {
+pub fn exchange(new: &NewPolicy<'_>) -> Result<Exchanged, ExchangeError> {
     TrustedDirectory::open(Path::new(STATE_DIRECTORY))?;
+    for content in [new.source, new.resolved, new.fallback] {
+        check_size(content)?;
+    }
     let _lock = lock()?;
     clear_away(NEW_DIRECTORY)?;
     clear_away(NEW_FALLBACK)?;
@@ -77,12 +98,33 @@ pub fn exchange(new: &NewPolicy<'_>) -> Result<Result<(), ExchangeError>, Exchan
         let _ = clear_away(NEW_FALLBACK);
         return Err(error);
     }
-    let swapped = swap()?;
-    if let Err(error) = rename(NEW_FALLBACK, FALLBACK) {
-        swapped.undo();
+    let mut warnings = Vec::new();
+    warnings.extend(write_governed(new.governed).err());
+    swap(NEW_FALLBACK, FALLBACK)?;
+    if let Err(error) = swap(NEW_DIRECTORY, ACTIVE_DIRECTORY) {
+        // The fallback of before belongs to the policy of before.
+        let _ = swap(NEW_FALLBACK, FALLBACK);
         return Err(error);
     }
-    Ok(keep_previous().and_then(|()| make_durable(STATE_DIRECTORY)))
+    // From here on the new policy is active, whatever else fails.
+    warnings.extend(make_durable(STATE_DIRECTORY).err());
+    warnings.extend(keep_previous().err());
+    warnings.extend(clear_away(NEW_FALLBACK).err());
+    Ok(Exchanged { warnings })
+}
+
+/// What logins would refuse to read must not become active.
+fn check_size(content: &[u8]) -> Result<(), ExchangeError> {
+    match u64::try_from(content.len()) {
+        Ok(size) if size <= LARGEST_POLICY => Ok(()),
+        _ => Err(ExchangeError::TooLarge { size: content.len() }),
+    }
+}
+
+fn write_governed(list: &str) -> Result<(), ExchangeError> {
+    clear_away(NEW_GOVERNED)?;
+    write_file(Path::new(NEW_GOVERNED), list.as_bytes(), 0)?;
+    rename(NEW_GOVERNED, super::governed::LIST)
 }
 
 /// One exchange at a time; the lock ends with the process.
@@ -147,29 +189,12 @@ fn write_file(path: &Path, content: &[u8], readers: u32) -> Result<(), ExchangeE
     file.write_all(content).and_then(|()| file.sync_all()).map_err(failed(path, "written"))
 }
 
-/// The one step: from now on the new policy is active.
-fn swap() -> Result<Swapped, ExchangeError> {
-    match renameat_with(CWD, NEW_DIRECTORY, CWD, ACTIVE_DIRECTORY, RenameFlags::EXCHANGE) {
-        Ok(()) => Ok(Swapped::ForThePrevious),
-        Err(Errno::NOENT) => rename(NEW_DIRECTORY, ACTIVE_DIRECTORY).map(|()| Swapped::ForNothing),
-        Err(errno) => Err(failed(ACTIVE_DIRECTORY, "exchanged")(errno.into())),
-    }
-}
-
-/// What the active policy was exchanged for.
-enum Swapped {
-    ForThePrevious,
-    ForNothing,
-}
-
-impl Swapped {
-    /// As it was before. If that fails too, the new policy stays active with the fallback of the one before.
-    fn undo(self) {
-        let flags = match self {
-            Self::ForThePrevious => RenameFlags::EXCHANGE,
-            Self::ForNothing => RenameFlags::NOREPLACE,
-        };
-        let _ = renameat_with(CWD, ACTIVE_DIRECTORY, CWD, NEW_DIRECTORY, flags);
+/// Exchanges two files or directories in one step; where there was none, the new one takes the place.
+fn swap(new: &str, current: &str) -> Result<(), ExchangeError> {
+    match renameat_with(CWD, new, CWD, current, RenameFlags::EXCHANGE) {
+        Ok(()) => Ok(()),
+        Err(Errno::NOENT) => rename(new, current),
+        Err(errno) => Err(failed(current, "exchanged")(errno.into())),
     }
 }
 

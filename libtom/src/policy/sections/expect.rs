@@ -3,7 +3,7 @@
 use super::super::entries::{Expectation, Subject, Verdict};
 use super::super::problem::Problems;
 use super::super::section::{Section, Text, printable};
-use super::{Names, machine, person};
+use super::{Names, machine, person, words};
 use crate::decision::{Phase, Reason};
 use crate::public_key::PublicKey;
 use alloc::format;
@@ -52,19 +52,24 @@ pub(in super::super) fn expectations(
             }
             fits
         });
+        let host = section.text("host", "\"web1.example.net\"", problems);
+        let from = section.text("from", "\"203.0.113.5\"", problems);
+        let groups = section.list("groups", "[\"sudo\"]", true, problems);
+        let invoker = section.text("invoker", "\"anna\"", problems);
+        let invoker_groups = section.list("invoker-groups", "[\"sudo\"]", true, problems);
         let expectation = Expectation {
             position: problems.position(span.start),
-            account: text(account),
-            service: text(service),
+            account: text(account, problems).unwrap_or_default(),
+            service: text(service, problems).unwrap_or_default(),
             phase: phase.unwrap_or(Phase::Session),
-            host: section.text("host", "\"web1.example.net\"", problems).map(|host| host.text),
+            host: text(host, problems),
             subject,
-            from: section.text("from", "\"203.0.113.5\"", problems).map(|from| from.text),
+            from: text(from, problems),
             at: section.moment("at", problems),
             uid,
-            groups: texts(section.list("groups", "[\"sudo\"]", true, problems)),
-            invoker: section.text("invoker", "\"anna\"", problems).map(|invoker| invoker.text),
-            invoker_groups: texts(section.list("invoker-groups", "[\"sudo\"]", true, problems)),
+            groups: texts(groups, problems),
+            invoker: text(invoker, problems),
+            invoker_groups: texts(invoker_groups, problems),
             verdict: verdict.unwrap_or(Verdict::Deny),
             reason,
         };
@@ -73,12 +78,15 @@ pub(in super::super) fn expectations(
     expectations
 }
 
-fn text(text: Option<Text>) -> String {
-    text.map(|text| text.text).unwrap_or_default()
+/// A text that can be shown in a line; its default where it is absent.
+fn text(text: Option<Text>, problems: &mut Problems<'_>) -> Option<String> {
+    let text = text?;
+    words::check("the text", &text, words::visible, "write it without them", problems);
+    Some(text.text)
 }
 
-fn texts(list: Option<Vec<Text>>) -> Vec<String> {
-    list.unwrap_or_default().into_iter().map(|text| text.text).collect()
+fn texts(list: Option<Vec<Text>>, problems: &mut Problems<'_>) -> Vec<String> {
+    list.unwrap_or_default().into_iter().filter_map(|item| text(Some(item), problems)).collect()
 }
 
 fn read_subject(section: &Section<'_, '_>, names: &Names, problems: &mut Problems<'_>) -> Subject {

@@ -4,6 +4,7 @@ use super::super::entries::{Command, Machine, MachineAccess};
 use super::super::problem::Problems;
 use super::super::section::{Section, Text, is_invisible, printable};
 use super::{Names, Once, grant, host, key, network, person, words};
+use crate::glob;
 use crate::network::NetworkSet;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -26,7 +27,7 @@ const KEYS: [&str; 12] = [
 
 /// Programs that run whatever they are told: forced as a command they would force nothing. The names are those
 /// of /etc/shells as Debian's packages fill it, and programs that start another.
-const SHELLS: [&str; 33] = [
+const SHELLS: [&str; 37] = [
     "sh",
     "ash",
     "bash",
@@ -56,10 +57,14 @@ const SHELLS: [&str; 33] = [
     "pwsh",
     "tmux",
     "screen",
+    "bash-static",
+    "zsh-static",
     "env",
     "busybox",
     "sudo",
+    "doas",
     "su",
+    "runuser",
 ];
 
 pub(in super::super) fn machines(
@@ -181,11 +186,18 @@ fn command_fault(command: &str) -> Option<(String, &'static str)> {
             "take it out",
         ));
     }
-    let shell = words_of(command).filter_map(|word| word.rsplit('/').next()).find(|name| SHELLS.contains(name))?;
+    let shell = words_of(command).find_map(shell_of)?;
     Some((
         format!("runs '{shell}', which runs anything"),
         "name the program itself; put a pipeline into a script that root owns",
     ))
+}
+
+/// The shell that a word names, or may name once the login shell has expanded it.
+fn shell_of(word: &str) -> Option<&'static str> {
+    let name = word.rsplit('/').find(|part| !part.is_empty() && *part != ".")?;
+    let pattern: String = name.chars().map(|c| if c == '[' || c == ']' { '*' } else { c }).collect();
+    SHELLS.into_iter().find(|shell| glob::matches(&pattern, shell))
 }
 
 fn words_of(command: &str) -> impl Iterator<Item = &str> {
@@ -237,6 +249,14 @@ mod tests {
             "/usr/bin/job\u{202e}",
             "/usr/bin/ba\\sh sh",
             "/usr/bin/job SHELL=/bin/dash",
+            "/bin/b*sh",
+            "/usr/bin/nice /bin/ba?h",
+            "/bin/das[h]",
+            "/bin/sh/",
+            "/bin/bash/.",
+            "/bin/bash-static",
+            "/usr/bin/doas x",
+            "/usr/bin/job *",
         ] {
             assert!(command_fault(command).is_some(), "{command}");
         }

@@ -33,6 +33,9 @@ pub(super) fn word(text: &str) -> Result<(), Fault> {
 /// A name of a person or of a key: it stands in logs and in the comment of a key line.
 pub(super) fn name(text: &str) -> Result<(), Fault> {
     sentence(text)?;
+    if text.trim() != text || text.chars().any(|c| c.is_whitespace() && c != ' ') {
+        return Err("begins or ends with a space, or holds another one than the plain space");
+    }
     if text.chars().any(|c| matches!(c, '"' | ',' | ':' | '\\')) {
         return Err("may not hold quotation marks, commas, colons or backslashes");
     }
@@ -55,13 +58,17 @@ pub(super) fn sentence(text: &str) -> Result<(), Fault> {
 
 /// An account, group or PAM service of the host.
 pub(super) fn account(text: &str) -> Result<(), Fault> {
-    let forbidden =
-        |c: char| c.is_whitespace() || is_invisible(c) || matches!(c, ':' | '/' | ',' | '"' | '\\' | '{' | '}');
+    let forbidden = |c: char| c.is_whitespace() || is_invisible(c) || ":/,\"\\{}*?".contains(c);
     if text.is_empty() || text.len() > 256 || text.starts_with('-') || text.chars().any(forbidden) {
         Err("is no name that an account, group or service can have")
     } else {
         Ok(())
     }
+}
+
+/// What a request of `[[expect]]` may say: any text that a request can hold and a line can show.
+pub(super) fn visible(text: &str) -> Result<(), Fault> {
+    if text.chars().any(is_invisible) { Err("holds control characters or invisible ones") } else { Ok(()) }
 }
 
 /// A glob on host ids.
