@@ -1,9 +1,7 @@
 //! Faults: what is done to a host's files and programs, and the questions whose answers may not become
 //! an allow by it.
 
-use std::fs::{self, File, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown, symlink};
-use std::os::unix::net::UnixListener;
+use std::os::unix::fs::chown;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,7 +11,14 @@ use crate::bench::Bench;
 use crate::command::{HostCommand, Output};
 use crate::host::Host;
 use crate::keys::Key;
+use crate::pam_stack::PROFILE;
 use crate::release::Release;
+
+mod damage;
+mod strace;
+
+pub use damage::Damage;
+pub use strace::{Injected, Step, Traced};
 
 /// An address that the grants of [`POLICY`] name.
 pub const OFFICE: &str = "203.0.113.5";
@@ -97,6 +102,19 @@ pub fn repair(host: &Host) {
     host.run(["sh", "-c", script]).expect_success();
 }
 
+/// A file /etc/pam.d/sshd of pam_tom with the profile's control and behind it a module that lets everybody in.
+/// The profile's `module_unknown=ignore` lets a host go on whose pam_tom.so cannot be loaded; where the module
+/// is `required`, that is a refusal too.
+///
+/// # Panics
+/// If the profile has no line for it.
+#[must_use]
+pub fn bare_stack(required: bool) -> String {
+    let line = PROFILE.lines().find(|line| line.contains("pam_tom.so")).expect("the profile's line").trim();
+    let line = if required { line.replace("module_unknown=ignore ", "") } else { line.to_owned() };
+    format!("account {line}\naccount required pam_permit.so\nsession {line}\nsession required pam_permit.so\n")
+}
+
 /// Whether the long form of the tests is asked for (`make campaign`).
 #[must_use]
 pub fn is_campaign() -> bool {
@@ -128,99 +146,6 @@ impl Random {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         usize::try_from((z ^ (z >> 31)) % u64::try_from(bound).expect("it fits")).expect("it fits")
-    }
-}
-
-/// What is done to a file or directory.
-#[derive(Clone, Debug)]
-pub enum Damage {
-    /// It is moved away.
-    Missing,
-    /// Nothing is in it.
-    Empty,
-    /// It ends after so many bytes.
-    Truncated(u64),
-    /// One bit of one byte is another.
-    Flipped(usize),
-    /// This stands in it.
-    Holds(Vec<u8>),
-    /// 100 MB, sparse, behind its content.
-    Huge,
-    /// It belongs to uid 2001.
-    Owner,
-    /// Its group may write it.
-    GroupWritable,
-    /// Anybody may write it.
-    WorldWritable,
-    /// A link to the sound one.
-    Link,
-    /// A link to nothing.
-    LinkToNothing,
-    /// A directory in its place.
-    Directory,
-    /// A file in its place.
-    File,
-    /// A FIFO that nobody writes.
-    Fifo,
-    /// A socket that nobody reads.
-    Socket,
-    /// /dev/zero's number.
-    Device,
-}
-
-impl Damage {
-    /// Does it to `path`.
-    ///
-    /// # Panics
-    /// If it can't.
-    pub fn inflict(&self, host: &Host, path: &str) {
-        let real = host.path(path);
-        let aside = "/var/lib/tom.aside";
-        let replaced_by = |command: &[&str]| {
-            host.run(["mv", "-T", path, aside]).expect_success();
-            if !command.is_empty() {
-                host.run(command).expect_success();
-            }
-        };
-        let mode = |bits| fs::set_permissions(&real, Permissions::from_mode(bits)).expect("its mode");
-        let length = |bytes| {
-            let file = File::options().write(true).open(&real).expect("the file");
-            file.set_len(bytes).expect("its length");
-        };
-        match self {
-            Self::Missing => replaced_by(&[]),
-            Self::Empty if real.is_dir() => replaced_by(&["mkdir", "-m", "755", path]),
-            Self::Empty => length(0),
-            Self::Truncated(bytes) => length(*bytes),
-            Self::Flipped(place) => {
-                let mut bytes = fs::read(&real).expect("the file");
-                let count = bytes.len();
-                bytes[(place / 8) % count] ^= 1 << (place % 8);
-                fs::write(&real, bytes).expect("written");
-            }
-            Self::Holds(bytes) => fs::write(&real, bytes).expect("written"),
-            Self::Huge => length(100 << 20),
-            Self::Owner => chown(&real, Some(2001), None).expect("its owner"),
-            Self::GroupWritable => mode(if real.is_dir() { 0o770 } else { 0o660 }),
-            Self::WorldWritable => mode(if real.is_dir() { 0o757 } else { 0o646 }),
-            Self::Link => {
-                replaced_by(&[]);
-                symlink(aside, &real).expect("a link");
-            }
-            Self::LinkToNothing => {
-                replaced_by(&[]);
-                symlink("/nowhere", &real).expect("a link");
-            }
-            Self::Directory => replaced_by(&["mkdir", "-m", "755", path]),
-            Self::File => replaced_by(&["install", "-m", "644", "/etc/hostname", path]),
-            Self::Fifo => replaced_by(&["mkfifo", "-m", "644", path]),
-            Self::Socket => {
-                replaced_by(&[]);
-                drop(UnixListener::bind(&real).expect("a socket"));
-                mode(0o644);
-            }
-            Self::Device => replaced_by(&["mknod", "-m", "644", path, "c", "1", "5"]),
-        }
     }
 }
 
@@ -271,6 +196,9 @@ pub fn questions() -> Vec<Question> {
         question(Session, "root", "bert-lost", OFFICE, false, false),
         question(Session, "root", "stranger", OFFICE, false, false),
         question(Session, "dora", "anna-safe", OFFICE, false, false),
+        question(Hook, "deploy", "stranger", OFFICE, false, false),
+        question(Account, "deploy", "", ELSEWHERE, false, false),
+        question(Session, "deploy", "stranger", OFFICE, false, false),
         question(Session, "acme", "stranger", ELSEWHERE, true, true),
     ]
 }
@@ -286,6 +214,12 @@ impl Question {
     #[must_use]
     pub fn is_about(&self, key: &str) -> bool {
         self.key == key
+    }
+
+    /// Is it about entering this account?
+    #[must_use]
+    pub fn enters(&self, account: &str) -> bool {
+        self.account == account
     }
 
     /// Is it about an ordinary user?

@@ -137,6 +137,15 @@ impl Key {
         &self.public
     }
 
+    /// The same in two: type and blob, as sshd hands them to the hook.
+    ///
+    /// # Panics
+    /// Never: each key has both.
+    #[must_use]
+    pub fn words(&self) -> (&str, &str) {
+        self.public.split_once(' ').expect("type and blob")
+    }
+
     /// The name that it was made with.
     #[must_use]
     pub fn name(&self) -> &str {

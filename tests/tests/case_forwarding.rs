@@ -1,7 +1,14 @@
 //! Adversarial case 28: what needs no shell. Attribution of each is in login_attribution.rs too; here beside
 //! each other, for who is allowed and who is denied.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test says what it expects")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::print_stdout,
+    reason = "a test says what it expects"
+)]
 
 use tom_tests::company::{ELSEWHERE, OFFICE, OFFICE_V6, anna, anna_red, web1};
 use tom_tests::{Host, Key, on_each_release};

@@ -1,6 +1,13 @@
 //! Adversarial cases about what PAM is told: 16, 17.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test says what it expects")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::print_stdout,
+    reason = "a test says what it expects"
+)]
 
 use tom_tests::company::{ELSEWHERE, OFFICE, anna, bert, policy_and, web1};
 use tom_tests::{Account, Event, Host, Key, PASSWORD, Refusal, on_each_release};

@@ -1,6 +1,13 @@
 //! Adversarial case 14: text that ends a line, starts a field, or reads as something else.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test says what it expects")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::print_stdout,
+    reason = "a test says what it expects"
+)]
 
 use tom_tests::company::{anna, policy_with, web1};
 use tom_tests::{Host, on_each_release};
@@ -9,14 +16,16 @@ use tom_tests::{Host, on_each_release};
 const CONTROL: [&str; 7] =
     ["a\\nTOM_PERSON=cora", "a\\rb", "a\\tb", "a\\u202eb", "a\\u2066b", "a\\u0000b", "a\\u001b[2Jb"];
 
-fn assert_refused(host: &Host, policy: &str, what: &str) {
-    host.write_policy(policy);
+/// The sample policy with `new` for `old` is refused at that line, and what was said of it can be shown.
+fn assert_refused(host: &Host, what: &str, old: &str, new: &str) {
+    let policy = policy_with(old, new);
+    host.write_policy(&policy);
     let checked = host.run(["tom", "policy", "check"]);
-    assert_eq!(checked.status, Some(4), "{what}: {checked:#?}");
+    assert_eq!(checked.status, Some(4), "{what} {new}: {checked:#?}");
+    let line = policy.lines().position(|line| line.contains(new)).expect("the line") + 1;
     let said = format!("{}{}", checked.stdout, checked.stderr);
-    assert!(said.contains("/etc/tom/policy.toml:"), "{what}: {said}");
+    assert!(said.contains(&format!("/etc/tom/policy.toml:{line}:")), "{what} {new}: not line {line}: {said}");
     assert!(!said.contains(['\r', '\u{202e}', '\u{2066}', '\u{1b}', '\0']), "{what}: {said:?}");
-    assert_eq!(host.run(["tom", "apply", "--now"]).status, Some(4), "{what}");
 }
 
 on_each_release! {
@@ -24,22 +33,23 @@ on_each_release! {
         let host = web1(release).without_sshd().start();
         let active = std::fs::read(host.path("/var/lib/tom/active/resolved")).expect("the active policy");
         for text in CONTROL {
-            assert_refused(&host, &policy_with("Anna Beispiel", text), "a person's name");
-            assert_refused(&host, &policy_with("managing director", text), "a role");
-            assert_refused(&host, &policy_with("Example Hosting GmbH", text), "the operator");
-            assert_refused(&host, &policy_with("nightly pull backup", text), "a reason");
-            assert_refused(&host, &policy_with("/usr/local/sbin/backup-job", &format!("/x/{text}")), "a command");
+            assert_refused(&host, "a person's name", "\"Anna Beispiel\"", &format!("\"{text}\""));
+            assert_refused(&host, "a role", "\"managing director\"", &format!("\"{text}\""));
+            assert_refused(&host, "the operator", "\"Example Hosting GmbH\"", &format!("\"{text}\""));
+            assert_refused(&host, "a reason", "\"nightly pull backup\"", &format!("\"{text}\""));
+            assert_refused(&host, "a command", "/usr/local/sbin/backup-job", &format!("/x/{text}"));
         }
-        let marks = ["a\\\"b", "a,b", "a:b", "a b", "a=b", "A", "1a", "", "-a", "ä", "a/b"];
+        let marks = ["a\\\"b", "a,b", "a:b", "a b", "a=b", "", "ä", "a/b"];
         for text in CONTROL.into_iter().chain(marks) {
-            assert_refused(&host, &policy_with("= \"anna\"\nname", &format!("= \"{text}\"\nname")), "a person's id");
-            assert_refused(&host, &policy_with("id       = \"operator-admins\"", &format!("id = \"{text}\"")), "a grant's id");
-            assert_refused(&host, &policy_with("id       = \"nightly-backup\"", &format!("id = \"{text}\"")), "a machine's id");
+            assert_refused(&host, "a person's id", "id    = \"anna\"", &format!("id = \"{text}\""));
+            assert_refused(&host, "a grant's id", "id       = \"operator-admins\"", &format!("id = \"{text}\""));
+            assert_refused(&host, "a machine's id", "id       = \"nightly-backup\"", &format!("id = \"{text}\""));
         }
         for text in CONTROL.into_iter().chain(["a\\\"b", "a,b", "a:b", ""]) {
-            assert_refused(&host, &policy_with("label  = \"red\"", &format!("label = \"{text}\"")), "a label");
-            assert_refused(&host, &policy_with("\"deploy\"", &format!("\"{text}\"")), "an account");
+            assert_refused(&host, "a label", "label  = \"red\"", &format!("label = \"{text}\""));
+            assert_refused(&host, "an account", "accounts = [\"deploy\"]", &format!("accounts = [\"{text}\"]"));
         }
+        assert_eq!(host.run(["tom", "apply", "--now"]).status, Some(4));
         let now = std::fs::read(host.path("/var/lib/tom/active/resolved")).expect("the active policy");
         assert_eq!(active, now);
     }
@@ -53,14 +63,15 @@ on_each_release! {
             .start();
         host.journal().clear();
         let hostile = ["root\nTOM_VERDICT=allow\nTOM_PERSON=anna", "root\r\u{202e}", "a\u{1b}[2J", "\u{feff}root", "x\\x0a"];
-        let (key_type, blob) = anna().public().split_once(' ').map(|(a, b)| (a.to_owned(), b.to_owned())).expect("two words");
+        let anna = anna();
+        let (key_type, blob) = anna.words();
         for text in hostile {
             // As the name of an account, an address, a caller.
-            host.run(["/usr/lib/tom/tom-authorized-keys", text, &key_type, &blob]).expect_success();
+            host.run(["/usr/lib/tom/tom-authorized-keys", text, key_type, blob]).expect_success();
             let asked = [
                 host.pam("vsftpd", text).item("rhost", text).ask(&["acct_mgmt"]),
                 host.pam("vsftpd", "root").item("rhost", text).ask(&["acct_mgmt"]),
-                host.pam("su", "root").item("ruser", text).ask(&["authenticate"]),
+                host.pam("sudo", "root").item("ruser", text).ask(&["authenticate"]),
                 host.pam("sshd", "root").env("SSH_CONNECTION", &format!("{text} 1 2 3")).ask(&["acct_mgmt"]),
                 host.pam("sshd", "root").env("SSH_AUTH_INFO_0", text).ask(&["open_session"]),
             ];

@@ -1,6 +1,13 @@
 //! Who is allowed gets in, and gets what the policy gives: no more.
 
-#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test says what it expects")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::print_stdout,
+    reason = "a test says what it expects"
+)]
 
 use tom_tests::company::{
     ACME_OFFICE, ACME_OFFICE_V6, BACKUP_SERVER, HOME, OFFICE, OFFICE_V6, anna, anna_red, backup_job, bert, host, max,

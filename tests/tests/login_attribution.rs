@@ -1,6 +1,13 @@
 //! A session of somebody allowed carries their name: in the journal and in its environment.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test says what it expects")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::print_stdout,
+    reason = "a test says what it expects"
+)]
 
 use tom_tests::company::{BACKUP_SERVER, OFFICE, OFFICE_V6, anna, anna_red, backup_job, bert, web1};
 use tom_tests::{Event, Host, Key, Release, SshClient, on_each_release};

@@ -1,7 +1,14 @@
 //! Governed accounts through su, sudo, login and other services: denied, and told so; root's own su and
 //! sudo, declared machines and exempt services go on.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test says what it expects")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::print_stdout,
+    reason = "a test says what it expects"
+)]
 
 use tom_tests::company::{self, policy_with, web1};
 use tom_tests::{Bench, Host, Output, PASSWORD, Release, on_each_release};

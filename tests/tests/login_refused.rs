@@ -11,7 +11,14 @@
 //! Where the key sources are taken away, sshd finds every key of the table in a file, and believes the
 //! certificates of an authority: what a careless hand, or tom's absence, would leave.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test says what it expects")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::print_stdout,
+    reason = "a test says what it expects"
+)]
 
 use tom_tests::company::{
     self, ACME_OFFICE, BACKUP_SERVER, ELSEWHERE, ELSEWHERE_V6, OFFICE, anna, anna_old, anna_red, backup_job, dirk, max,
@@ -102,11 +109,11 @@ const SITUATIONS: [Situation; 19] = situations! {
         hook("wrong-customer"), CannotSee, account("address-not-allowed"), session("wrong-customer");
     "backup job from elsewhere":             WEB1, "root", OFFICE, backup_job();
         Refuses(Refusal::Address, ""), CannotSee, CannotSee, session("address-not-allowed");
-    "certified software key":                WEB1, "root", OFFICE, certified(&Key::file("laptop"), "root");
+    "certified software key":                WEB1, "root", OFFICE, certified(&Key::file("certified"), "root");
         hook("key-unknown"), CannotSee, CannotSee, session("key-unknown");
-    "certified token":                       WEB1, "root", OFFICE, certified(&Key::token("bought-today"), "root");
+    "certified token":                       WEB1, "root", OFFICE, certified(&Key::token("certified"), "root");
         hook("key-unknown"), CannotSee, CannotSee, session("key-unknown");
-    "certified token without PIN":           WEB1, "root", OFFICE, certified(&Key::token("bought-today").without_pin(), "root");
+    "certified token without PIN":           WEB1, "root", OFFICE, certified(&Key::token("certified").without_pin(), "root");
         hook("key-unknown"), pin(), CannotSee, session("key-unknown");
 };
 
@@ -141,7 +148,8 @@ fn keys_in_files(bench: Bench) -> Bench {
         .sshd_drop_in("20-ca.conf", "TrustedUserCAKeys /etc/ssh/ca.pub\n");
     for home in ["/root", "/home/deploy", "/home/archive"] {
         for file in ["authorized_keys", "authorized_keys2"] {
-            bench = bench.file(&format!("{home}/.ssh/{file}"), 0o600, key_file());
+            // sshd reads it as the account.
+            bench = bench.file(&format!("{home}/.ssh/{file}"), 0o644, key_file());
         }
     }
     bench

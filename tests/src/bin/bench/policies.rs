@@ -44,6 +44,20 @@ pub(crate) fn of_networks(count: usize) -> Sized {
     Sized { text, keys: vec![key] }
 }
 
+/// One person, let in by one grant from so many networks, each with a name of its own.
+pub(crate) fn of_names(count: usize) -> Sized {
+    let mut text = String::from(HEAD);
+    let names: Vec<String> = (0..count).map(|number| format!("net-{number}")).collect();
+    text.push_str("[networks]\n");
+    for (number, name) in names.iter().enumerate() {
+        let _ = writeln!(text, "{name} = [\"{}\"]", network(number, count));
+    }
+    let key = Key::token("person-0-a");
+    person(&mut text, "person-0", std::slice::from_ref(&key));
+    grant(&mut text, "grant-0", &["person-0".to_owned()], &names.join("\", \""));
+    Sized { text, keys: vec![key] }
+}
+
 /// One person, let in from one network by each of so many grants.
 pub(crate) fn of_grants(count: usize) -> Sized {
     let mut text = format!("{HEAD}[networks]\n");

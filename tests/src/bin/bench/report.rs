@@ -30,7 +30,7 @@ pub(crate) fn heading(title: &str, how: &str) {
 pub(crate) fn timed(what: &str, samples: &Samples, reference: &Samples, bound: Bound) {
     let ratio = samples.median() / reference.median();
     println!(
-        "  {what:<44} {:>8} {:>8}   x {ratio:<6.2} (means x {:.2}) {}",
+        "  {what:<50} {:>8} {:>8}   x {ratio:<6.2} (means x {:.2}) {}",
         time(samples.median()),
         time(samples.mean()),
         samples.mean() / reference.mean(),
@@ -40,7 +40,7 @@ pub(crate) fn timed(what: &str, samples: &Samples, reference: &Samples, bound: B
 
 /// A figure without times beside it.
 pub(crate) fn figure(what: &str, value: &str, ratio: f64, bound: Bound) {
-    println!("  {what:<44} {value:>17}   {}", judged(ratio, bound).trim_start());
+    println!("  {what:<50} {value:>17}   {}", judged(ratio, bound).trim_start());
 }
 
 fn judged(value: f64, bound: Bound) -> String {

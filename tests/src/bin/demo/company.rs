@@ -69,9 +69,12 @@ fn start_host(release: Release, name: &str, policy: &str) -> Host {
     host
 }
 
+/// What stands before a key's name in angle brackets, and what makes the key.
+type Placeholder = (&'static str, fn(&str) -> Key);
+
 /// The model policy with the public keys that its angle brackets stand for.
 fn with_keys(text: &str) -> String {
-    let kinds: [(&str, fn(&str) -> Key); 3] = [
+    let kinds: [Placeholder; 3] = [
         ("\"sk-ssh-ed25519@openssh.com <", Key::token),
         ("\"sk-ecdsa-sha2-nistp256@openssh.com <", Key::ecdsa_token),
         ("\"ssh-ed25519 <", Key::file),

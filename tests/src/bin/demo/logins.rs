@@ -42,11 +42,11 @@ impl Row {
         Row { reason, ..self }
     }
 
-    fn runs_only_rrsync(self, reason: &'static str) -> Row {
+    fn only_rrsync(self, reason: &'static str) -> Row {
         Row { expected: Outcome::OnlyRrsync, reason, ..self }
     }
 
-    fn is_refused(self, by: Refusal, reason: &'static str) -> Row {
+    fn refused(self, by: Refusal, reason: &'static str) -> Row {
         Row { expected: Outcome::Refused(by), reason, ..self }
     }
 }
@@ -73,16 +73,16 @@ fn administrators() -> Vec<Row> {
         login("anna, token and PIN, office", anna.clone(), OFFICE_V6, web).gets_in("granted: anna, blue"),
         login("anna, token and PIN, home", anna.clone(), HOME_OF_ANNA, web).gets_in("granted: anna, blue"),
         login("cora, token and PIN, office", cora.clone(), OFFICE, web).gets_in("granted: cora, red"),
-        login("cora, from anna's home", cora, HOME_OF_ANNA, web).is_refused(Address, "address-not-allowed"),
-        login("anna, from elsewhere", anna.clone(), ELSEWHERE, web).is_refused(Address, "address-not-allowed"),
+        login("cora, from anna's home", cora, HOME_OF_ANNA, web).refused(Address, "address-not-allowed"),
+        login("anna, from elsewhere", anna.clone(), ELSEWHERE, web).refused(Address, "address-not-allowed"),
         login("anna, touch but no PIN", anna.clone().without_pin(), OFFICE, web)
-            .is_refused(PinNotVerified, "verify-required"),
+            .refused(PinNotVerified, "verify-required"),
         login("anna, token lies about PIN", anna.clone().lying_about_pin(), OFFICE, web)
-            .is_refused(Refusal::Signature, "verify-required"),
-        login("a thief, wrong PIN", anna.with_wrong_pin(), OFFICE, web).is_refused(NoSignature, "verify-required"),
-        login("a key in authorized_keys", laptop, OFFICE, web).is_refused(UnknownKey, "key-unknown"),
-        login("bert, who has left", Key::token("bert-green"), OFFICE, web).is_refused(UnknownKey, "person-expired"),
-        login("a stranger's token", Key::token("stranger"), OFFICE, web).is_refused(UnknownKey, "key-unknown"),
+            .refused(Refusal::Signature, "verify-required"),
+        login("a thief, wrong PIN", anna.with_wrong_pin(), OFFICE, web).refused(NoSignature, "verify-required"),
+        login("a key in authorized_keys", laptop, OFFICE, web).refused(UnknownKey, "key-unknown"),
+        login("bert, who has left", Key::token("bert-green"), OFFICE, web).refused(UnknownKey, "person-expired"),
+        login("a stranger's token", Key::token("stranger"), OFFICE, web).refused(UnknownKey, "key-unknown"),
         login("a user of the shop, own key", Key::file("acme-deploy"), ELSEWHERE, "acme@web1")
             .gets_in("account-not-governed"),
     ]
@@ -94,9 +94,9 @@ fn customers() -> Vec<Row> {
     let office = OFFICE_OF_ACME;
     vec![
         login("dora of Acme, own host", dora(), office, "root@root7").gets_in("granted: dora, laptop"),
-        login("dora, from elsewhere", dora(), ELSEWHERE, "root@root7").is_refused(Address, "address-not-allowed"),
-        login("dora, Beta's host", dora(), office, "root@root8").is_refused(UnknownKey, "wrong-customer"),
-        login("dora, a server of ours", dora(), office, "root@web1").is_refused(UnknownKey, "no-grant"),
+        login("dora, from elsewhere", dora(), ELSEWHERE, "root@root7").refused(Address, "address-not-allowed"),
+        login("dora, Beta's host", dora(), office, "root@root8").refused(UnknownKey, "wrong-customer"),
+        login("dora, a server of ours", dora(), office, "root@web1").refused(UnknownKey, "no-grant"),
         login("anna, Acme's host", Key::token("anna-blue"), OFFICE, "root@root7").gets_in("granted: anna, blue"),
     ]
 }
@@ -104,11 +104,9 @@ fn customers() -> Vec<Row> {
 fn backup() -> Vec<Row> {
     let job = || Key::file("nightly-backup");
     vec![
-        login("backup job", job(), BACKUP_SERVER, "root@web1").runs_only_rrsync("granted: nightly-backup"),
-        login("its key, asking for a shell", job(), BACKUP_SERVER, "root@web1")
-            .runs_only_rrsync("granted: nightly-backup"),
-        login("its key, from the office", job(), OFFICE, "root@web1")
-            .is_refused(Refusal::Address, "address-not-allowed"),
+        login("backup job", job(), BACKUP_SERVER, "root@web1").only_rrsync("granted: nightly-backup"),
+        login("its key, asking for a shell", job(), BACKUP_SERVER, "root@web1").only_rrsync("granted: nightly-backup"),
+        login("its key, from the office", job(), OFFICE, "root@web1").refused(Refusal::Address, "address-not-allowed"),
     ]
 }
 
@@ -117,11 +115,11 @@ fn after_expiry() -> Vec<Row> {
     let web = "root@web2";
     vec![
         login("cora, token and PIN, office", Key::ecdsa_token("cora-red"), OFFICE, web)
-            .is_refused(UnknownKey, "policy-expired"),
-        login("backup job", Key::file("nightly-backup"), BACKUP_SERVER, web).is_refused(UnknownKey, "policy-expired"),
+            .refused(UnknownKey, "policy-expired"),
+        login("backup job", Key::file("nightly-backup"), BACKUP_SERVER, web).refused(UnknownKey, "policy-expired"),
         login("anna, the token in the safe", Key::token("anna-safe"), OFFICE, web).gets_in("BREAK-GLASS: anna, safe"),
         login("the same, from elsewhere", Key::token("anna-safe"), ELSEWHERE, web)
-            .is_refused(Refusal::Address, "policy-expired"),
+            .refused(Refusal::Address, "policy-expired"),
         login("a user of the shop, own key", Key::file("acme-deploy"), ELSEWHERE, "acme@web2")
             .gets_in("account-not-governed"),
     ]
