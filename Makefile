@@ -28,9 +28,19 @@ test: build
 # The long ones: every system call made to fail, a million decisions against the second model, a thousand
 # logins while the policy is exchanged, Miri over the pointers.
 campaign: build
-	TOM_CAMPAIGN=1 .ci/run-tests
+	TOM_CAMPAIGN=1 NEXTEST_PROFILE=campaign .ci/run-tests
 	python3 tests/second-model/compare.py --tom $(DIST)/usr/bin/tom --seed $$(date +%s) --policies 10000 --requests 100
 	.ci/run-miri
+
+# A sample company and real logins on Debian 12's and 13's sshd: who, with which key, from where, and why.
+demo: build
+	$(CARGO) build --locked -p tom-tests --bin demo
+	target/debug/demo
+
+# Speed, as ratios measured in one run. `make bench PARTS="hook decide"` runs these parts; all take five minutes.
+bench: build
+	$(CARGO) build --release --locked -p tom-tests --bins
+	target/release/bench $(PARTS)
 
 packages:
 	tests/roots/install-packages.sh

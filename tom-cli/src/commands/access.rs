@@ -5,6 +5,7 @@ use crate::exit::{Exit, Failure};
 use crate::output::{self, Paint};
 use crate::policy_source;
 use libtom::moment::Moment;
+use libtom::network::NetworkSet;
 use libtom::policy::{
     AccountPattern, Command, Grant, HostSelector, Key, Machine, MachineAccess, Party, Person, PinStanding, Policy,
 };
@@ -84,7 +85,7 @@ impl List<'_> {
                         accounts.join(", "),
                         hosts_in_words(&grant.hosts),
                         services_in_words(grant),
-                        grant.from.as_ref().map_or_else(|| "the host itself".to_owned(), ToString::to_string),
+                        grant.from.as_ref().map_or_else(|| "the host itself".to_owned(), spaced),
                         self.keys(number),
                     ]);
                 }
@@ -109,7 +110,7 @@ impl List<'_> {
 
     fn keys(&self, person: usize) -> String {
         let keys: Vec<String> = self.policy.keys_of(person).map(|key| self.key(key)).collect();
-        if keys.is_empty() { self.paint.red("no key") } else { keys.join(", ") }
+        if keys.is_empty() { self.paint.red("no key") } else { keys.join("; ") }
     }
 
     fn key(&self, key: &Key) -> String {
@@ -141,7 +142,7 @@ impl List<'_> {
         let owner = self.policy.persons.get(machine.owner).map_or("?", |person| person.id.as_str());
         let (from, may) = match &machine.access {
             MachineAccess::Login { from, command, .. } => (
-                from.to_string(),
+                spaced(from),
                 match command {
                     Command::Forced(command) => command.clone(),
                     Command::Unrestricted => self.paint.red("ANYTHING (unrestricted)"),
@@ -185,6 +186,11 @@ fn services_in_words(grant: &Grant) -> String {
     let names: Vec<&str> = grant.services.iter().map(libtom::policy::Service::name).collect();
     let via = grant.via.as_ref().map(|via| format!(" (su, sudo from {})", joined(via))).unwrap_or_default();
     format!("{}{via}", names.join(", "))
+}
+
+/// Networks with a space behind each comma, for people.
+fn spaced(networks: &NetworkSet) -> String {
+    networks.to_string().replace(',', ", ")
 }
 
 fn joined(list: &[impl Display]) -> String {

@@ -19,7 +19,7 @@ pub(crate) const RRSYNC_SAYS: &str = "rrsync -ro /\n";
 const RRSYNC: &str = "#!/bin/sh\necho \"rrsync $*\"\n";
 
 /// How long the policy of the one host lasts: until all hosts are up and the other sections done.
-const LASTING: Duration = Duration::from_secs(4);
+const LASTING: Duration = Duration::from_secs(8);
 
 /// The sample company on hosts of one Debian release.
 pub(crate) struct Company {
