@@ -71,8 +71,7 @@ fn question(from: &str) -> String {
     format!(r#"{{"service":"sshd","account":"root","from":"{from}","key":"{}","host":"web1"}}"#, key.public())
 }
 
-const GRANTED: &str =
-    r#"{"verdict":"allow","reason":"granted","person":"anna","key_label":"blue","grant":"operator-admins","machine":null}"#;
+const GRANTED: &str = r#"{"verdict":"allow","reason":"granted","person":"anna","key_label":"blue","grant":"operator-admins","machine":null}"#;
 
 /// Each of these is answered by an error, and the next question is answered as if nothing had been.
 #[test]
@@ -139,15 +138,30 @@ fn a_line_that_is_no_request_is_answered_by_an_error() {
 #[test]
 fn null_is_absent_and_so_is_an_empty_address_or_key() {
     let policy = PolicyFile::sound();
-    let rest = ["phase", "uid", "groups", "from", "key", "host", "at", "invoker", "invoker_uid", "invoker_groups", "want_line"];
+    let rest = [
+        "phase",
+        "uid",
+        "groups",
+        "from",
+        "key",
+        "host",
+        "at",
+        "invoker",
+        "invoker_uid",
+        "invoker_groups",
+        "want_line",
+    ];
     let nulls: String = rest.map(|name| format!(",\"{name}\":null")).concat();
     let plain = r#"{"service":"sshd","account":"root","host":"web1""#;
-    let input = format!("{plain}}}\n{plain}{}}}\n{plain},\"from\":\"\",\"key\":\"\"}}\n", nulls.replace(",\"host\":null", ""));
+    let input =
+        format!("{plain}}}\n{plain}{}}}\n{plain},\"from\":\"\",\"key\":\"\"}}\n", nulls.replace(",\"host\":null", ""));
     let answers = policy.answers(input);
-    let missing = r#"{"verdict":"deny","reason":"key-missing","person":null,"key_label":null,"grant":null,"machine":null}"#;
+    let missing =
+        r#"{"verdict":"deny","reason":"key-missing","person":null,"key_label":null,"grant":null,"machine":null}"#;
     assert_eq!(answers, [missing; 3]);
     // In sudo's auth a null account is none yet.
-    let sudo = policy.answers("{\"service\":\"sudo\",\"phase\":\"auth\",\"account\":null,\"host\":null,\"invoker\":\"acme\"}\n");
+    let sudo = policy
+        .answers("{\"service\":\"sudo\",\"phase\":\"auth\",\"account\":null,\"host\":null,\"invoker\":\"acme\"}\n");
     assert!(sudo[0].contains("not-governed"), "{sudo:?}");
 }
 
@@ -155,9 +169,11 @@ fn null_is_absent_and_so_is_an_empty_address_or_key() {
 fn a_line_is_asked_for_in_phase_offer_alone() {
     let policy = PolicyFile::sound();
     let with = |more: &str| question("203.0.113.5").replace("{\"service\"", &format!("{{{more}\"service\""));
-    let asked = ["\"phase\":\"offer\",\"want_line\":true,", "\"phase\":\"offer\",\"want_line\":false,", "\"want_line\":true,"];
+    let asked =
+        ["\"phase\":\"offer\",\"want_line\":true,", "\"phase\":\"offer\",\"want_line\":false,", "\"want_line\":true,"];
     let answers = policy.answers(asked.map(with).join("\n"));
-    let line = format!("verify-required,from=\\\"203.0.113.0/28\\\" {} tom:anna:blue", Key::token("anna-blue").public());
+    let line =
+        format!("verify-required,from=\\\"203.0.113.0/28\\\" {} tom:anna:blue", Key::token("anna-blue").public());
     let with_line = GRANTED.replace('}', &format!(",\"line\":\"{line}\"}}"));
     assert_eq!(answers, [with_line.as_str(), GRANTED, GRANTED]);
     let denied = policy.answers(r#"{"phase":"offer","want_line":true,"service":"sshd","account":"root"}"#);

@@ -41,7 +41,7 @@ fn offers(host: &Host, rounds: usize) {
     assert!(line.starts_with("verify-required,from=\"203.0.113.0/28\" "), "{line}");
     let output = host
         .as_user("_tom")
-        .timeout(Duration::from_secs(200))
+        .timeout(Duration::from_secs(900))
         .env("ROUNDS", &rounds.to_string())
         .env("ANNA", anna.public())
         .env("BERT", bert.public())
@@ -73,7 +73,7 @@ on_each_release! {
             host.run(["mv", "/etc/tom/policy.toml", &format!("/etc/tom/{file}.toml")]).expect_success();
         }
         let (rounds, count) = if is_campaign() { (5_000, 500) } else { (700, 25) };
-        let timeout = Duration::from_secs(200);
+        let timeout = Duration::from_secs(900);
         thread::scope(|scope| {
             let alternating = scope.spawn(|| host.command().timeout(timeout).run(["sh", "-c", ALTERNATE]));
             // Stopped also when an assertion ends a thread: a scope waits for all of them.

@@ -38,7 +38,8 @@ fn it_exports_what_pam_asks_for_and_nothing_else() {
 #[test]
 fn it_needs_libraries_that_every_host_has() {
     let listed = output("readelf", &["--dynamic", "--wide", &module()]);
-    let needed = listed.lines().filter(|line| line.contains("(NEEDED)")).filter_map(|line| line.split(['[', ']']).nth(1));
+    let needed =
+        listed.lines().filter(|line| line.contains("(NEEDED)")).filter_map(|line| line.split(['[', ']']).nth(1));
     let needed: BTreeSet<&str> = needed.collect();
     assert!(needed.contains("libpam.so.0"), "{needed:?}");
     let known = ["libpam.so.0", "libc.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"];
@@ -54,7 +55,8 @@ fn dlopen_finds_them() {
 module = ctypes.CDLL(sys.argv[1], mode=os.RTLD_NOW | os.RTLD_LOCAL)
 print(' '.join(name for name in sys.argv[2:] if hasattr(module, name)))";
     let module = module();
-    let arguments = [&["-c", script, &module][..], &SYMBOLS, &["pam_sm_nothing", "pam_hooks", "rust_eh_personality"]].concat();
+    let arguments =
+        [&["-c", script, &module][..], &SYMBOLS, &["pam_sm_nothing", "pam_hooks", "rust_eh_personality"]].concat();
     assert_eq!(output("python3", &arguments).trim(), SYMBOLS.join(" "));
 }
 
@@ -63,7 +65,12 @@ const IGNORED: &str = "[ignore=1 default=die] pam_tom.so\n";
 
 fn stack(option: &str) -> String {
     ["auth", "account", "password", "session"]
-        .map(|phase| format!("{phase} {}{phase} requisite pam_deny.so\n{phase} required pam_permit.so\n", IGNORED.replace(".so", &format!(".so {option}"))))
+        .map(|phase| {
+            format!(
+                "{phase} {}{phase} requisite pam_deny.so\n{phase} required pam_permit.so\n",
+                IGNORED.replace(".so", &format!(".so {option}"))
+            )
+        })
         .concat()
 }
 

@@ -1,7 +1,13 @@
 //! A second model of the rules, written independently (tests/second-model), agrees with what is built; and
 //! the stored policy answers as its text does.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a test says what it expects")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says what it expects, and what it tried"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -46,7 +52,8 @@ fn it_agrees_on_random_policies_and_requests() {
     let seed = seed();
     println!("seed {seed}, {policies} policies with 200 requests each");
     let tom = tom.to_str().expect("a path that is text");
-    let arguments = ["compare.py", "--tom", tom, "--seed", &seed, "--policies", policies, "--requests", "200", "--jobs", "2"];
+    let arguments =
+        ["compare.py", "--tom", tom, "--seed", &seed, "--policies", policies, "--requests", "200", "--jobs", "2"];
     let output = python(&arguments);
     let shown = String::from_utf8_lossy(&output.stdout);
     assert!(shown.contains(" decisions, 0 disagreements") && !shown.contains("never occurred"), "{shown}");
