@@ -10,7 +10,9 @@ set -eu
 # openssh-client  ssh-keygen, for RSA keys and certificates
 # libpam0g-dev    to build pam_tom.so
 # gcc             what Rust links with
-wanted="mmdebstrap util-linux mount iproute2 openssh-client libpam0g-dev gcc"
+# binutils        nm, readelf: the symbols of pam_tom.so
+# python3         the second model of the rules
+wanted="mmdebstrap util-linux mount iproute2 openssh-client libpam0g-dev gcc binutils python3"
 
 missing=""
 for package in $wanted; do

@@ -174,7 +174,7 @@ pub struct Question {
     pub break_glass: bool,
 }
 
-/// Every kind of question that [`bench`] answers.
+/// Every kind of question that [`bench()`] answers.
 #[must_use]
 pub fn questions() -> Vec<Question> {
     use Asked::{Account, Hook, Session};

@@ -21,7 +21,7 @@ pub(crate) fn read(file: Option<&Path>) -> Result<Policy, Failure> {
             let text = text_of(file, read_bounded(file)?)?;
             let policy = parse(file, &text)?;
             let evidence = file.parent().unwrap_or(Path::new("")).join("evidence");
-            check_challenges(&policy, |name| read_bounded(&evidence.join(name)).ok())?;
+            check_challenges(file, &policy, |name| read_bounded(&evidence.join(name)).ok())?;
             Ok(policy)
         }
         None => read_active(),
@@ -75,7 +75,11 @@ pub(crate) fn read_bounded(path: &Path) -> Result<Vec<u8>, Failure> {
 
 /// A FIDO challenge, by its bytes, belongs to one key: a second use would let one attestation stand for
 /// two enrolments. Files that are not there are told of elsewhere.
-pub(crate) fn check_challenges(policy: &Policy, read: impl Fn(&str) -> Option<Vec<u8>>) -> Result<(), Failure> {
+pub(crate) fn check_challenges(
+    path: &Path,
+    policy: &Policy,
+    read: impl Fn(&str) -> Option<Vec<u8>>,
+) -> Result<(), Failure> {
     let mut seen: BTreeMap<Vec<u8>, String> = BTreeMap::new();
     let mut messages = Vec::new();
     for key in &policy.keys {
@@ -85,7 +89,9 @@ pub(crate) fn check_challenges(policy: &Policy, read: impl Fn(&str) -> Option<Ve
         let name = format!("{holder}'s key '{}'", key.label);
         if let Some(other) = seen.insert(bytes, name.clone()) {
             messages.push(format!(
-                "{name} and {other} have the same FIDO challenge; enrol one of them again, with a challenge of its own"
+                "{}:{}: {name} and {other} have the same FIDO challenge; enrol one of them again, with a challenge of its own",
+                path.display(),
+                key.position
             ));
         }
     }

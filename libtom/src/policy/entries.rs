@@ -223,6 +223,8 @@ pub struct Key {
     pub break_glass: bool,
     /// What is known of its PIN.
     pub pin: PinStanding,
+    /// Where it stands in the text.
+    pub position: Position,
 }
 
 /// An account that a grant names.

@@ -44,20 +44,36 @@ pub(super) struct Problems<'t> {
     text: &'t str,
     line_starts: Vec<usize>,
     found: Vec<(usize, String, String)>,
+    lasting: Vec<(usize, String, String)>,
 }
 
 impl<'t> Problems<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         let newlines = text.match_indices('\n').map(|(offset, _)| offset.saturating_add(1));
-        Self { text, line_starts: core::iter::once(0).chain(newlines).collect(), found: Vec::new() }
+        Self {
+            text,
+            line_starts: core::iter::once(0).chain(newlines).collect(),
+            found: Vec::new(),
+            lasting: Vec::new(),
+        }
     }
 
     pub(super) fn add(&mut self, at: &Range<usize>, message: String, advice: impl Into<String>) {
         self.found.push((at.start, message, advice.into()));
     }
 
+    /// A problem that stays whatever is forgotten.
+    pub(super) fn add_lasting(&mut self, at: &Range<usize>, message: String, advice: impl Into<String>) {
+        self.lasting.push((at.start, message, advice.into()));
+    }
+
+    /// Forgets the problems from an offset on.
+    pub(super) fn forget_after(&mut self, offset: usize) {
+        self.found.retain(|(at, _, _)| *at < offset);
+    }
+
     pub(super) fn are_none(&self) -> bool {
-        self.found.is_empty()
+        self.found.is_empty() && self.lasting.is_empty()
     }
 
     /// The place of a byte offset.
@@ -71,7 +87,8 @@ impl<'t> Problems<'t> {
     /// The problems in the order of the text. Columns are counted on from the problem before, so that many
     /// on one long line cost no more than the line.
     pub(super) fn into_list(mut self) -> Vec<Problem> {
-        let mut found = core::mem::take(&mut self.found);
+        let mut found = core::mem::take(&mut self.lasting);
+        found.append(&mut self.found);
         found.sort_by_key(|(offset, _, _)| *offset);
         let mut problems: Vec<Problem> = Vec::with_capacity(found.len());
         let mut before: Option<(usize, Position)> = None;

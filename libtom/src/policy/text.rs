@@ -4,6 +4,7 @@ use super::entries::Policy;
 use super::problem::{Problem, Problems};
 use super::section::Section;
 use super::sections::{self, Names};
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -21,13 +22,36 @@ const SECTIONS: [&str; 13] = [
 pub fn parse(text: &str) -> Result<Policy, Vec<Problem>> {
     let mut problems = Problems::new(text);
     let (document, syntax_errors) = DeTable::parse_recoverable(text);
-    for error in syntax_errors {
-        let at = error.span().unwrap_or(0..0);
-        problems.add(&at, format!("this is not TOML: {}", first_line(error.message())), "correct the line");
-    }
+    let cascade = note_syntax(&syntax_errors, &mut problems);
     let top = Section::open("the policy", document.get_ref(), 0..0, &SECTIONS, &mut problems);
     let policy = read(&top, &mut problems);
+    if let Some(first) = cascade {
+        problems.forget_after(first);
+    }
     if problems.are_none() { Ok(policy) } else { Err(problems.into_list()) }
+}
+
+/// So many lines that are not TOML are told; more of them have one cause, such as a bracket that was never
+/// closed.
+const MOST_SYNTAX_ERRORS: usize = 10;
+
+/// Notes what is not TOML, one problem a line. Where one mistake has made everything behind it unreadable,
+/// answers where that begins: what is said of the rest would be noise.
+fn note_syntax(errors: &[toml::de::Error], problems: &mut Problems<'_>) -> Option<usize> {
+    let mut lines = BTreeSet::new();
+    let mut first = None;
+    for error in errors {
+        let at = error.span().unwrap_or(0..0);
+        if lines.insert(problems.position(at.start).line) && lines.len() <= MOST_SYNTAX_ERRORS {
+            first = Some(first.unwrap_or(at.start).min(at.start));
+            problems.add_lasting(&at, format!("this is not TOML: {}", first_line(error.message())), "correct the line");
+        }
+    }
+    let more = lines.len().checked_sub(MOST_SYNTAX_ERRORS).filter(|more| *more > 0)?;
+    let first = first?;
+    let message = format!("{more} more lines are not TOML");
+    problems.add_lasting(&(first..first), message, "correct the first mistakes; the others may follow from them");
+    Some(first)
 }
 
 /// Each section in turn; later ones name what earlier ones defined.

@@ -39,7 +39,9 @@ fn apply(options: &ApplyOptions) -> Result<Exit, Failure> {
     let source = trusted(Path::new(CANDIDATE))?;
     let text = policy_source::text_of(Path::new(CANDIDATE), source.clone())?;
     let policy = policy_source::parse(Path::new(CANDIDATE), &text)?;
-    policy_source::check_challenges(&policy, |name| trusted(&Path::new(CANDIDATE_EVIDENCE).join(name)).ok())?;
+    policy_source::check_challenges(Path::new(CANDIDATE), &policy, |name| {
+        trusted(&Path::new(CANDIDATE_EVIDENCE).join(name)).ok()
+    })?;
     let (evidence, missing) =
         policy_source::evidence_of(&policy, |name| trusted(&Path::new(CANDIDATE_EVIDENCE).join(name)).ok());
     for name in missing {

@@ -40,7 +40,7 @@ pub(in super::super) fn keys(
         let public = section.required_text("public", PUBLIC_EXAMPLE, problems);
         let public = public.as_ref().and_then(|text| read_public(text, &holder, names, problems));
         let proof = section.required_text("proof", "\"fido\"", problems);
-        names.proofs.push(proof.as_ref().map_or(span, |proof| proof.span.clone()));
+        let proof_span = proof.as_ref().map_or(span.clone(), |proof| proof.span.clone());
         let proof = proof.and_then(|text| read_proof(&text, public.as_ref().map(PublicKey::key_type), problems));
         let evidence = read_evidence(&section, proof, &mut challenges, problems);
         let valid_until = section.day("valid-until", problems);
@@ -48,8 +48,18 @@ pub(in super::super) fn keys(
         let owner = owner.and_then(|owner| person::one_named(&owner, names, problems));
         // Where one of these is missing a problem has been noted, and no policy comes of it.
         if let (Some(person), Some(label), Some(public), Some(proof)) = (owner, label, public, proof) {
-            let pin = pin_standing(proof, assurance);
-            keys.push(Key { person, label: label.text, public, proof, evidence, valid_until, break_glass, pin });
+            names.proofs.push(proof_span);
+            keys.push(Key {
+                person,
+                label: label.text,
+                public,
+                proof,
+                evidence,
+                valid_until,
+                break_glass,
+                pin: pin_standing(proof, assurance),
+                position: problems.position(span.start),
+            });
         }
     }
     keys
@@ -176,9 +186,6 @@ fn read_evidence(
 
 /// `proof = "none"` is for customers' persons: the operator's log in with tokens, without exception.
 pub(in super::super) fn operators_prove_their_keys(policy: &Policy, names: &Names, problems: &mut Problems<'_>) {
-    if policy.keys.len() != names.proofs.len() {
-        return; // some key could not be read, which has been noted
-    }
     for (key, span) in policy.keys.iter().zip(&names.proofs) {
         let party = policy.persons.get(key.person).map(|person| &person.party);
         if key.proof == Proof::None && party == Some(&Party::Operator) {
