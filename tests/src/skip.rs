@@ -46,7 +46,7 @@ pub fn obstacle(release: Release) -> Option<String> {
 
 /// Makes a test for each Debian release: `name::bookworm` and `name::trixie`.
 ///
-/// ```ignore
+/// ```text
 /// use tom_tests::{Bench, on_each_release};
 ///
 /// on_each_release! {
