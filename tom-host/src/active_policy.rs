@@ -64,14 +64,15 @@ pub fn with_policy<R>(decide: impl FnOnce(&HostPolicy<'_>, Option<&PolicyFault>)
         },
         Err(error) => error.into(),
     };
-    with_what_is_left(|policy| decide(&policy.with_revoked(revoked).unsound(), Some(&fault)))
+    with_what_is_left(&fault, |policy| decide(&policy.with_revoked(revoked).unsound(), Some(&fault)))
 }
 
 /// Without the active policy: break-glass keys and governed accounts from the fallback; else the governed
 /// accounts from the list of them; else, where there is no such list, uid 0 and the built-in groups. Where
 /// the system failed to say (no descriptors left, which a caller of su can bring about), nobody is taken
-/// for an ordinary user.
-fn with_what_is_left<R>(decide: impl FnOnce(HostPolicy<'_>) -> R) -> R {
+/// for an ordinary user: also where it said so of one of the three alone, since with a descriptor too few to read
+/// a file that is there one still sees that another is not.
+fn with_what_is_left<R>(fault: &PolicyFault, decide: impl FnOnce(HostPolicy<'_>) -> R) -> R {
     let fallback = trusted_file::read(Path::new(FALLBACK), LARGEST_POLICY);
     if let Ok(bytes) = &fallback
         && let Ok((policy, _)) = stored::decode(bytes)
@@ -80,8 +81,13 @@ fn with_what_is_left<R>(decide: impl FnOnce(HostPolicy<'_>) -> R) -> R {
     }
     match governed::read() {
         Ok(list) => decide(HostPolicy::governing(governed::parse(&list))),
-        Err(error) if is_failure(&error) || fallback.as_ref().is_err_and(is_failure) => decide(HostPolicy::blind()),
-        Err(_) => decide(HostPolicy::absent()),
+        Err(error) => {
+            let active = matches!(fault, PolicyFault::Untrusted(error) if is_failure(error));
+            if active || is_failure(&error) || fallback.as_ref().is_err_and(is_failure) {
+                return decide(HostPolicy::blind());
+            }
+            decide(HostPolicy::absent())
+        }
     }
 }
 

@@ -4,7 +4,8 @@
 //! rename. Killed at any point before that, logins are decided as before; at any point after, by the new
 //! policy. The fallback and the list of governed accounts go before: the newer ones beside the older
 //! policy name whom the newer governs, while an older fallback could bring back a break-glass key that
-//! was taken out. What a killed run left behind is cleared away by the next.
+//! was taken out. The list names whom either governs until the new policy is active. What a killed run left
+//! behind is cleared away by the next.
 
 use super::{ACTIVE_DIRECTORY, EVIDENCE, FALLBACK, LARGEST_POLICY, RESOLVED, SOURCE, STATE_DIRECTORY};
 use crate::trusted_file::{TrustError, TrustedDirectory};
@@ -86,7 +87,7 @@ pub struct Exchanged {
 /// Says which step failed; the active policy is then what it was before.
 pub fn exchange(new: &NewPolicy<'_>) -> Result<Exchanged, ExchangeError> {
     TrustedDirectory::open(Path::new(STATE_DIRECTORY))?;
-    for content in [new.source, new.resolved, new.fallback] {
+    for content in [new.source, new.resolved, new.fallback, new.governed.as_bytes()] {
         check_size(content)?;
     }
     let _lock = lock()?;
@@ -99,14 +100,16 @@ pub fn exchange(new: &NewPolicy<'_>) -> Result<Exchanged, ExchangeError> {
         return Err(error);
     }
     let mut warnings = Vec::new();
-    warnings.extend(write_governed(new.governed).err());
-    swap(NEW_FALLBACK, FALLBACK)?;
-    if let Err(error) = swap(NEW_DIRECTORY, ACTIVE_DIRECTORY) {
-        // The fallback of before belongs to the policy of before.
-        let _ = swap(NEW_FALLBACK, FALLBACK);
+    let before = super::governed::read().ok();
+    let either = super::governed::either(before.as_deref().unwrap_or_default(), new.governed);
+    warnings.extend(write_governed(&either).err());
+    let is_first = fs::symlink_metadata(FALLBACK).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    if let Err(error) = swap_both(is_first) {
+        let _ = before.map_or_else(|| clear_away(super::governed::LIST), |before| write_governed(&before));
         return Err(error);
     }
     // From here on the new policy is active, whatever else fails.
+    warnings.extend(write_governed(new.governed).err());
     warnings.extend(make_durable(STATE_DIRECTORY).err());
     warnings.extend(keep_previous().err());
     warnings.extend(clear_away(NEW_FALLBACK).err());
@@ -121,9 +124,22 @@ fn check_size(content: &[u8]) -> Result<(), ExchangeError> {
     }
 }
 
+/// The fallback and the active policy, or neither.
+fn swap_both(is_first: bool) -> Result<(), ExchangeError> {
+    swap(NEW_FALLBACK, FALLBACK)?;
+    swap(NEW_DIRECTORY, ACTIVE_DIRECTORY).inspect_err(|_| {
+        // The fallback of before belongs to the policy of before; where there was none, none is left.
+        let _ = if is_first { clear_away(FALLBACK) } else { swap(NEW_FALLBACK, FALLBACK) };
+    })
+}
+
+/// Readable by all, as sshd_config is: a program that asks PAM without being root has nothing else by which it can
+/// tell an ordinary user.
 fn write_governed(list: &str) -> Result<(), ExchangeError> {
     clear_away(NEW_GOVERNED)?;
     write_file(Path::new(NEW_GOVERNED), list.as_bytes(), 0)?;
+    rustix::fs::chmodat(CWD, NEW_GOVERNED, Mode::from_raw_mode(0o644), rustix::fs::AtFlags::empty())
+        .map_err(|errno| failed(NEW_GOVERNED, "given its mode")(errno.into()))?;
     rename(NEW_GOVERNED, super::governed::LIST)
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 /// Where the list is.
 pub(super) const LIST: &str = "/etc/tom/governed";
 
-const LARGEST_LIST: u64 = 1 << 20;
+const LARGEST_LIST: u64 = super::LARGEST_POLICY;
 
 const HEAD: &str =
     "# Whom the active policy governs on this host. Written by 'tom apply'; read when the policy cannot be.\n";
@@ -32,6 +32,24 @@ pub fn write(governed: &Governed<'_>) -> String {
     text
 }
 
+/// What two lists govern together, exempting only what both exempt: for the moments in which either may be the one
+/// that counts.
+pub(super) fn either(old: &str, new: &str) -> String {
+    let (mut both, other) = (parse(old), parse(new));
+    both.exempt_services.retain(|service| other.exempt_services.contains(service));
+    let pairs = [
+        (&mut both.accounts, other.accounts),
+        (&mut both.callers, other.callers),
+        (&mut both.admin_groups, other.admin_groups),
+    ];
+    for (names, more) in pairs {
+        names.extend(more);
+        names.sort_unstable();
+        names.dedup();
+    }
+    write(&both)
+}
+
 pub(super) fn read() -> Result<String, TrustError> {
     let bytes = trusted_file::read(Path::new(LIST), LARGEST_LIST)?;
     // A damaged name governs nobody; the others still count.
@@ -41,7 +59,7 @@ pub(super) fn read() -> Result<String, TrustError> {
 pub(super) fn parse(text: &str) -> Governed<'_> {
     let mut governed = Governed::default();
     for line in text.lines() {
-        match line.split_once(' ') {
+        match line.split_once(' ').filter(|(_, name)| !name.is_empty()) {
             Some(("account", name)) => governed.accounts.push(name),
             Some(("caller", name)) => governed.callers.push(name),
             Some(("group", name)) => governed.admin_groups.push(name),
@@ -54,7 +72,7 @@ pub(super) fn parse(text: &str) -> Governed<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{parse, write};
+    use super::{either, parse, write};
     use libtom::host_policy::Governed;
 
     #[test]
@@ -69,8 +87,18 @@ mod tests {
     }
 
     #[test]
+    fn two_lists_govern_whom_either_governs() {
+        let old = "account root\naccount deploy\ngroup a\nexempt x\nexempt y\n";
+        let both = either(old, "account archive\naccount root\ncaller anna\nexempt y\nexempt z\n");
+        let governed = parse(&both);
+        assert_eq!(governed.accounts, ["archive", "deploy", "root"]);
+        assert_eq!((governed.callers, governed.admin_groups), (vec!["anna"], vec!["a"]));
+        assert_eq!(governed.exempt_services, ["y"]);
+    }
+
+    #[test]
     fn a_damaged_line_costs_no_other() {
-        let governed = parse("account root\nnonsense\n\naccount\naccount deploy\n");
+        let governed = parse("account root\nnonsense\n\naccount\naccount \naccount deploy\n");
         assert_eq!(governed.accounts, ["root", "deploy"]);
     }
 }

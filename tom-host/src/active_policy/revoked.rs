@@ -55,7 +55,8 @@ fn read_to_deny() -> std::io::Result<Vec<u8>> {
     let file = File::options().read(true).custom_flags(flags).open(REVOKED)?;
     let mut bytes = Vec::new();
     if file.metadata()?.is_file() {
-        file.take(LARGEST_LIST).read_to_end(&mut bytes)?;
+        // Further than a sound list goes: the newest lines stand last.
+        file.take(super::LARGEST_POLICY).read_to_end(&mut bytes)?;
     }
     Ok(bytes)
 }

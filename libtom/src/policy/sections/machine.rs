@@ -186,7 +186,8 @@ fn command_fault(command: &str) -> Option<(String, &'static str)> {
             "take it out",
         ));
     }
-    let shell = words_of(command).find_map(shell_of)?;
+    let unquoted = unquoted(command);
+    let shell = words_of(command).chain(words_of(&unquoted)).find_map(shell_of)?;
     Some((
         format!("runs '{shell}', which runs anything"),
         "name the program itself; put a pipeline into a script that root owns",
@@ -198,6 +199,26 @@ fn shell_of(word: &str) -> Option<&'static str> {
     let name = word.rsplit('/').find(|part| !part.is_empty() && *part != ".")?;
     let pattern: String = name.chars().map(|c| if c == '[' || c == ']' { '*' } else { c }).collect();
     SHELLS.into_iter().find(|shell| glob::matches(&pattern, shell))
+}
+
+/// The command with its words put together as the login shell does: `s\h`, `s'h'` and `s${X}h` are sh, and `[…]`
+/// may be any letter.
+fn unquoted(command: &str) -> String {
+    let mut words = String::new();
+    let mut end = None;
+    for c in command.chars() {
+        match (end, c) {
+            (Some(last), _) => end = (c != last).then_some(last),
+            (None, '[') => {
+                words.push('*');
+                end = Some(']');
+            }
+            (None, '{') if words.ends_with('$') => end = Some('}'),
+            (None, '\\' | '"' | '\'') => {}
+            (None, _) => words.push(c),
+        }
+    }
+    words.replace('$', "")
 }
 
 fn words_of(command: &str) -> impl Iterator<Item = &str> {
@@ -226,6 +247,7 @@ mod tests {
             "/usr/bin/borg serve --restrict-to-path /srv/backup --append-only",
             "/usr/local/sbin/pull \"two words\"",
             "/usr/lib/openssh/sftp-server -R",
+            "/usr/local/bin/pull \"$SSH_ORIGINAL_COMMAND\" ${HOME}/x",
         ] {
             assert_eq!(command_fault(command), None, "{command}");
         }
@@ -257,6 +279,12 @@ mod tests {
             "/bin/bash-static",
             "/usr/bin/doas x",
             "/usr/bin/job *",
+            "/bin/s\\h",
+            "/bin/s'h'",
+            "/bin/b\"as\"h",
+            "/bin/ba${X}sh",
+            "/bin/ba$''sh",
+            "/bin/[r-t]h",
         ] {
             assert!(command_fault(command).is_some(), "{command}");
         }
