@@ -20,6 +20,10 @@ pub(crate) fn run(options: &ExplainOptions) -> Result<Exit, Failure> {
     if is_here && options.policy.is_none() {
         // What logins get, with all that may be wrong with the active policy.
         return active_policy::with_policy(|policy, fault| {
+            // What root would read is not what somebody else may.
+            if let Some(fault) = fault.filter(|_| accounts::real_uid() != 0) {
+                return Err(Failure::not_checked(format!("{fault}; run as root, or name a file with --policy FILE")));
+            }
             let text = if fault.is_none() { policy_source::read(None).ok() } else { None };
             let question = Question { options, id: &id, facts: Facts::of_this_host(options, policy) };
             question.answer(policy, text.as_ref(), fault)
