@@ -1,0 +1,2 @@
+//! `tom-enroll-piv`.
+fn main() {}

@@ -1,0 +1,1 @@
+//! A maker of tokens with a chain of its own, honest or lying, for tests alone.
