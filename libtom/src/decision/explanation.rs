@@ -287,7 +287,8 @@ fn compared(asked: &Asked<'_, '_>, contender: Contender<'_>, denial: Denial) -> 
             Origin::NotNumeric => "what was given is no numeric address".to_string(),
             Origin::Local | Origin::Address(_) => "none was given".to_string(),
         },
-        Denial::PinNotProven => "assurance is \"attested\", and no evidence was verified".to_string(),
+        Denial::PinNotProven => "no verified evidence says that a PIN protects it".to_string(),
+        Denial::FirmwareTooOld => "its firmware is older than the policy takes, or unknown".to_string(),
         _ => String::new(),
     }
 }
