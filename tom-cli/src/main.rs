@@ -9,6 +9,7 @@ mod commands;
 mod exit;
 mod output;
 mod policy_source;
+mod trust_anchors;
 
 use arguments::{Arguments, Command, PolicyCommand};
 use clap::Parser;
