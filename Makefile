@@ -16,6 +16,9 @@ build: packages
 	install -D -m 0755 target/static/$(TARGET)/release/tom-authorized-keys $(DIST)/usr/lib/tom/tom-authorized-keys
 	install -D -m 0644 target/release/libpam_tom.so $(LIBRARIES)/pam_tom.so
 	install -D -m 0755 target/release/tom $(DIST)/usr/bin/tom
+	install -D -m 0755 target/release/tom-enroll-piv $(DIST)/usr/lib/tom/tom-enroll-piv
+	rm -rf $(DIST)/usr/share/tom/trust
+	install -D -m 0644 -t $(DIST)/usr/share/tom/trust packaging/trust/*
 
 # Everything that must hold, in one command; .ci/run calls it.
 test: build

@@ -9,10 +9,11 @@ set -eu
 # iproute2        addresses in the bench's own network
 # openssh-client  ssh-keygen, for RSA keys and certificates
 # libpam0g-dev    to build pam_tom.so
+# libpcsclite-dev to build tom-enroll-piv
 # gcc             what Rust links with
 # binutils        nm, readelf: the symbols of pam_tom.so
 # python3         the second model of the rules
-wanted="mmdebstrap util-linux mount iproute2 openssh-client libpam0g-dev gcc binutils python3"
+wanted="mmdebstrap util-linux mount iproute2 openssh-client libpam0g-dev libpcsclite-dev gcc binutils python3"
 
 missing=""
 for package in $wanted; do

@@ -4,7 +4,7 @@
 //! all the parser that is needed, and parameters of another form are another algorithm.
 
 use super::certificate::Damage;
-use crate::public_key::KeyType;
+use crate::public_key::{KeyType, PublicKey, encode_blob};
 use alloc::vec::Vec;
 use der::asn1::AnyRef;
 use der::{Decode, Reader, SliceReader, Tag};
@@ -96,6 +96,17 @@ impl<'c> CertifiedKey<'c> {
     /// Is it this SSH key? Compared is the SSH wire form, which has one form for each key.
     pub(super) fn is(&self, blob: &[u8]) -> bool {
         self.ssh_blob().is_some_and(|own| own == blob)
+    }
+
+    /// The key as SSH has it.
+    pub(super) fn ssh_key(&self) -> Option<PublicKey> {
+        let key_type = match self.kind {
+            KeyKind::Rsa => KeyType::Rsa,
+            KeyKind::P256 => KeyType::EcdsaP256,
+            KeyKind::P384 => KeyType::EcdsaP384,
+            KeyKind::Ed25519 => KeyType::Ed25519,
+        };
+        PublicKey::parse(&alloc::format!("{} {}", key_type.name(), encode_blob(&self.ssh_blob()?))).ok()
     }
 
     /// The key in SSH wire form (RFC 4253 section 6.6, RFC 5656 section 3.1, RFC 8709 section 4).

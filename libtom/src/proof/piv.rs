@@ -67,6 +67,17 @@ pub fn verify(key: &PublicKey, slot: &[u8], device: &[u8], trust: &Trust) -> Res
     Ok(Attested { facts, shortfall, anchor: anchor.digest })
 }
 
+/// The key that a slot's certificate is for. Nothing is verified: [`verify`] does that.
+///
+/// # Errors
+/// The certificate cannot be read, or its key is none of SSH.
+pub fn attested_key(slot: &[u8]) -> Result<PublicKey, Refusal> {
+    let damaged = |damage| Refusal::Certificate(Part::Slot, damage);
+    let slot = pem::certificate(slot).map_err(damaged)?;
+    let slot = Certificate::read(&slot).map_err(damaged)?;
+    slot.key.ssh_key().ok_or(Refusal::WrongKind)
+}
+
 /// A certificate that may stand in the device's place. Devices before firmware 5.4 have no basicConstraints.
 fn is_a_device(device: &Certificate<'_>) -> Result<(), Refusal> {
     let is_issuer = device.is_issuer().map_err(|damage| Refusal::Certificate(Part::Device, damage))?;

@@ -1,9 +1,9 @@
 //! `tom apply`: the candidate becomes the active policy, or nothing changes.
 
 use crate::arguments::ApplyOptions;
+use crate::commands::check;
 use crate::exit::{Exit, Failure};
 use crate::output;
-use crate::commands::check;
 use crate::policy_source::{self, CANDIDATE, CANDIDATE_EVIDENCE, PolicyRead};
 use crate::trust_anchors;
 use libtom::decision::{Decision, Groups, Key, Phase, Request, decide};

@@ -176,7 +176,8 @@ fn strs(list: Option<&Vec<String>>) -> Option<Vec<&str>> {
 
 /// What the evidence of a key that rule 8 stopped lacks.
 fn of_evidence(candidate: &Candidate, text: Option<&PolicyRead>) -> Option<String> {
-    let denial = candidate.stopped_by.filter(|denial| matches!(denial, Denial::PinNotProven | Denial::FirmwareTooOld))?;
+    let denial =
+        candidate.stopped_by.filter(|denial| matches!(denial, Denial::PinNotProven | Denial::FirmwareTooOld))?;
     let PolicyRead { policy, assessments } = text?;
     let assessment = assessments.of(candidate.key.as_ref()?)?;
     if let Some(reason) = &assessment.reason {

@@ -91,7 +91,8 @@ pub struct Exchanged {
 /// Says which step failed; the active policy is then what it was before.
 pub fn exchange(new: &NewPolicy<'_>) -> Result<Exchanged, ExchangeError> {
     TrustedDirectory::open(Path::new(STATE_DIRECTORY))?;
-    for content in [new.source, new.resolved, new.fallback, new.governed.as_bytes(), new.proof, new.anchors.as_bytes()] {
+    for content in [new.source, new.resolved, new.fallback, new.governed.as_bytes(), new.proof, new.anchors.as_bytes()]
+    {
         check_size(content)?;
     }
     let _lock = lock()?;
