@@ -24,7 +24,7 @@ pub(crate) enum KeyError {
     NoDeviceCertificate,
     #[error("the token's own attestation certificate (f9) is not readable: {0}")]
     DeviceCertificate(ObjectError),
-    #[error("{0}. Nothing was changed unless the token made a key all the same; then --overwrite is needed next time")]
+    #[error("{0}. If the slot is told to be in use next time, the token made a key all the same: use --overwrite then")]
     NotMade(TokenError),
     #[error("{error}. A new key is in slot {slot} all the same: run this again with --overwrite")]
     NotFinished { slot: Slot, error: TokenError },

@@ -63,6 +63,7 @@ impl Failure {
                 ManagementKeyError::Nothing
                 | ManagementKeyError::NotHexadecimal(_)
                 | ManagementKeyError::Wrong
+                | ManagementKeyError::WrongOrUntouched
                 | ManagementKeyError::Factory(_) => Self::REFUSED,
                 ManagementKeyError::UnknownKind | ManagementKeyError::Terminal(_) | ManagementKeyError::Token(_) => {
                     Self::COULD_NOT

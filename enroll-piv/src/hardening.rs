@@ -1,10 +1,12 @@
 //! What the process does so that secrets and panics stay inside.
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
-/// The `yubikey` crate keeps the PIN in memory that it never wipes: no core file shall hold it.
+/// The `yubikey` crate keeps the PIN in memory that it never wipes: no core file shall hold it, and no other
+/// process of the same account read it.
 pub(crate) fn no_core_dump() {
-    // Lowering one's own limit cannot fail; were it to, the PIN is no less safe than before.
+    // Neither can fail; were one to, the PIN is no less safe than before.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
 }
 

@@ -18,6 +18,8 @@ pub(crate) enum ManagementKeyError {
     NotHexadecimal(usize),
     #[error("the management key is not this token's: nothing was changed")]
     Wrong,
+    #[error("the token was not touched in time, or the management key is not this token's: nothing was changed")]
+    WrongOrUntouched,
     #[error("the token does not say of which kind its management key is")]
     UnknownKind,
     #[error("{0}")]
@@ -50,7 +52,11 @@ pub(crate) fn authenticate(token: &mut Token) -> Result<(), ManagementKeyError> 
         terminal::tell("Touch the token when it blinks.");
     }
     token.call("proving the management key", |card| card.authenticate(&key)).map_err(|error| {
-        if error.is(CardError::AuthenticationError) { ManagementKeyError::Wrong } else { error.into() }
+        match (error.is(CardError::AuthenticationError), kind.touch) {
+            (true, false) => ManagementKeyError::Wrong,
+            (true, true) => ManagementKeyError::WrongOrUntouched,
+            (false, _) => error.into(),
+        }
     })
 }
 

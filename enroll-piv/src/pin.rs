@@ -37,11 +37,14 @@ pub(crate) enum PinError {
 
 /// The tries of the PIN that are left, of which one may be spent without the PIN being blocked.
 pub(crate) fn refuse_few_tries(token: &mut Token) -> Result<u8, PinError> {
-    match token.call("asking how many tries of the PIN are left", YubiKey::get_pin_retries) {
-        // The crate's word for "the PIN is verified already", just after the application was selected anew.
-        Ok(0) => Err(PinError::TriesUnknown),
-        Ok(tries) => enough(tries),
-        // A blocked PIN is an error of the crate's.
+    let tries = token.call("asking how many tries of the PIN are left", YubiKey::get_pin_retries)?;
+    if tries > 0 {
+        return enough(tries);
+    }
+    // The crate's word for a blocked PIN and for one that is verified already, though the application was selected
+    // anew. An empty PIN asks which, and is no try.
+    match token.call("asking whether the PIN is blocked", |card| card.verify_pin(&[])) {
+        Ok(()) => Err(PinError::TriesUnknown),
         Err(error) => error.tries_left().map_or(Err(PinError::Token(error)), enough),
     }
 }

@@ -9,7 +9,7 @@ use yubikey::{Error as CardError, ObjectId};
 
 /// A slot that a key of a person can be in: not the token's own attestation key, not PIN, PUK or management key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Slot(u8);
+pub(crate) struct Slot(SlotId);
 
 /// Why a slot is not taken.
 #[derive(Debug, Error)]
@@ -30,33 +30,40 @@ impl FromStr for Slot {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match u8::from_str_radix(text, 16) {
             // Two digits, so that '+9' and '09a' are not numbers of slots.
-            Ok(number @ (0x9a | 0x9c | 0x9d | 0x9e | 0x82..=0x95)) if text.len() == 2 => Ok(Self(number)),
-            _ => Err("the slots for keys are 9a, 9c, 9d, 9e and 82 to 95"),
+            Ok(number @ (0x9a | 0x9c | 0x9d | 0x9e | 0x82..=0x95)) if text.len() == 2 => {
+                SlotId::try_from(number).map(Self).map_err(|_| Self::NAMES)
+            }
+            _ => Err(Self::NAMES),
         }
     }
 }
 
 impl fmt::Display for Slot {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:02x}", self.0)
+        write!(formatter, "{:02x}", self.number())
     }
 }
 
 impl Slot {
+    const NAMES: &str = "the slots for keys are 9a, 9c, 9d, 9e and 82 to 95";
+
     /// The slot as the `yubikey` crate names it.
-    pub(crate) fn id(self) -> SlotId {
-        // Every number that can be parsed is a slot of the crate's; were it not, the card authenticates nothing.
-        SlotId::try_from(self.0).unwrap_or(SlotId::Authentication)
+    pub(crate) const fn id(self) -> SlotId {
+        self.0
+    }
+
+    fn number(self) -> u8 {
+        self.0.into()
     }
 
     /// The object that holds the certificate of the slot (NIST SP 800-73-4, table 3).
-    pub(crate) const fn certificate_object(self) -> ObjectId {
-        match self.0 {
+    pub(crate) fn certificate_object(self) -> ObjectId {
+        match self.number() {
             0x9c => 0x005f_c10a,
             0x9d => 0x005f_c10b,
             0x9e => 0x005f_c101,
             // 82 to 95 are 5fc10d to 5fc120.
-            retired @ 0x82..=0x95 => 0x005f_c10d_u32.saturating_add(retired.saturating_sub(0x82) as u32),
+            retired @ 0x82..=0x95 => 0x005f_c10d_u32.saturating_add(retired.saturating_sub(0x82).into()),
             _ => 0x005f_c105,
         }
     }
@@ -99,7 +106,7 @@ mod tests {
         for text in ["9a", "9c", "9d", "9e", "82", "8f", "95", "9A"] {
             let slot: Slot = text.parse().unwrap();
             assert_eq!(slot.to_string(), text.to_lowercase());
-            assert_eq!(u8::from(slot.id()), slot.0);
+            assert_eq!(format!("{:02x}", u8::from(slot.id())), text.to_lowercase());
         }
         for text in ["", "9", "9b", "f9", "80", "81", "96", "+9", "09a", "9a ", "0x9a"] {
             assert!(text.parse::<Slot>().is_err(), "{text}");
