@@ -14,7 +14,7 @@ pub(crate) enum PinError {
     Blocked,
     #[error(
         "one try of the PIN is left, and it is not spent here: a typing error would block the PIN. Enter the right \
-         PIN elsewhere first, which brings the tries back: 'ykman piv access verify-pin'"
+         PIN elsewhere first (log in with the token), which brings the tries back; or 'ykman piv access unblock-pin'"
     )]
     OneTryLeft,
     #[error("the token does not say how many tries of the PIN are left")]
