@@ -9,6 +9,7 @@
 //! * [`host_policy`]: the part of a policy that counts on one host, indexed; what logins are decided by.
 //! * [`decision`]: [`decision::decide`] answers one request, and [`decision::explain`] says why.
 //! * [`keyline`]: an allowed offer becomes the one `authorized_keys` line that sshd gets.
+//! * [`ssh_signature`]: what `ssh-keygen -Y sign` and a security key made, verified.
 //!
 //! What must never happen here: an error that becomes an allow, a panic on any input, an allow made
 //! anywhere but in `decision/rules.rs`.
@@ -32,3 +33,5 @@ pub mod moment;
 pub mod network;
 pub mod policy;
 pub mod public_key;
+pub mod ssh_signature;
+mod ssh_wire;
