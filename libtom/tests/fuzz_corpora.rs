@@ -13,6 +13,7 @@
 #[path = "../../fuzz/src/bodies.rs"]
 #[allow(unreachable_pub, missing_docs, reason = "a public module of the fuzz targets, too")]
 mod bodies;
+#[allow(dead_code, reason = "shared with the tests of signatures")]
 mod signature_maker;
 
 use signature_maker::{Kind, Maker, armour};
@@ -55,6 +56,17 @@ fn key_line() {
 #[test]
 fn ssh_signature() {
     replay("ssh_signature", bodies::ssh_signature);
+}
+
+/// A corpus in which nothing is sound would reach nothing.
+#[test]
+fn the_seeds_of_policies_are_policies() {
+    for (name, sound) in
+        [("company", true), ("example", true), ("inline", true), ("smallest", true), ("unsound", false)]
+    {
+        let text = fs::read_to_string(corpus("policy_text").join(format!("{name}.toml"))).unwrap();
+        assert_eq!(libtom::policy::parse(&text).map_err(|problems| format!("{problems:?}")).is_ok(), sound, "{name}");
+    }
 }
 
 /// Every target has its corpus, and a corpus that nobody replays is none.
