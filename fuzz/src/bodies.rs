@@ -146,7 +146,7 @@ pub fn key_line(data: &[u8]) {
     let key = match PublicKey::parse(first) {
         Ok(key) => key,
         Err(error) => {
-            assert!(!error.to_string().is_empty());
+            assert!(is_one_line(&error.to_string()), "{error:?}");
             assert_eq!(Key::parse(first), if first.is_empty() { Key::Missing } else { Key::Unreadable });
             return;
         }
@@ -253,6 +253,7 @@ pub fn ssh_signature(data: &[u8]) {
     let fido = matches!(verified.public_key().key_type(), KeyType::SkEd25519 | KeyType::SkEcdsaP256);
     assert_eq!(verified.token().is_some(), fido);
     if is_a_seeds_key(&signature) {
+        // ECDSA's twin with the other s would be one too; it is a number that no mutation comes to.
         assert!(seeds().any(|seed| seed == signature), "a signature that its key never made: {signature:?}");
     }
 }

@@ -110,7 +110,7 @@ impl PublicKey {
     pub fn parse(text: &str) -> Result<Self, PublicKeyError> {
         let mut words = text.split_ascii_whitespace();
         let (type_name, encoded) = words.next().zip(words.next()).ok_or(PublicKeyError::Form)?;
-        let key_type = KeyType::from_name(type_name).ok_or_else(|| PublicKeyError::Type(String::from(type_name)))?;
+        let key_type = KeyType::from_name(type_name).ok_or_else(|| PublicKeyError::Type(escaped(type_name)))?;
         let blob = Base64::decode_vec(encoded).map_err(|_| PublicKeyError::Blob("not base64"))?;
         check_blob(key_type, &blob)?;
         Ok(Self { key_type, blob })
@@ -207,6 +207,19 @@ fn check_blob(key_type: KeyType, blob: &[u8]) -> Result<(), PublicKeyError> {
 
 fn printable(bytes: &[u8]) -> String {
     bytes.iter().take(64).map(|b| if b.is_ascii_graphic() { char::from(*b) } else { '?' }).collect()
+}
+
+/// A foreign word in a message: types are plain ASCII, so that anything else is shown by its number.
+fn escaped(word: &str) -> String {
+    let mut shown = String::new();
+    for c in word.chars().take(64) {
+        if c.is_ascii_graphic() {
+            shown.push(c);
+        } else {
+            shown.extend(c.escape_unicode());
+        }
+    }
+    shown
 }
 
 fn of_length(fields: &mut Fields<'_>, length: usize) -> Result<(), PublicKeyError> {
@@ -329,6 +342,16 @@ mod tests {
         ] {
             assert!(matches!(PublicKey::parse(text), Err(PublicKeyError::Type(_))), "{text}");
         }
+    }
+
+    /// Found while the fuzz target key_line was written: the message went into the journal and to terminals as it was
+    /// written in a list of revoked keys.
+    #[test]
+    fn a_foreign_type_is_shown_and_not_obeyed() {
+        let error = PublicKey::parse("ssh-\u{1b}[2J\u{202e}\u{a0}rsa AAAA").unwrap_err();
+        assert_eq!(error.to_string(), r"has a type that cannot be used: 'ssh-\u{1b}[2J\u{202e}\u{a0}rsa'");
+        let long = PublicKey::parse(&format!("{} AAAA", "x".repeat(5000))).unwrap_err();
+        assert!(long.to_string().len() < 200);
     }
 
     #[test]

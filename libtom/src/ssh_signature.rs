@@ -5,6 +5,9 @@
 //! any cryptography. What it says about itself (namespace, hash, flags, counter) is believed because it is
 //! signed, and can be read from a [`Verified`] alone, which nothing but [`SshSignature::verify`] makes.
 //!
+//! One thing is left as OpenSSH has it: ECDSA's s may be on either side of half the curve's order, for tokens
+//! make both. Whoever sees such a signature can write its twin, over the same message: it identifies nothing.
+//!
 //! What must never happen here: a signature made for one purpose that counts for another. The caller names the
 //! namespace that is expected, and an empty one is never right.
 //!
