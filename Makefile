@@ -29,11 +29,12 @@ test: build
 	.ci/run-tests
 
 # The long ones: every system call made to fail, a million decisions against the second model, a thousand
-# logins while the policy is exchanged, Miri over the pointers.
+# logins while the policy is exchanged, Miri over the pointers, ten minutes of each fuzz target.
 campaign: build
 	TOM_CAMPAIGN=1 NEXTEST_PROFILE=campaign .ci/run-tests
 	python3 tests/second-model/compare.py --tom $(DIST)/usr/bin/tom --seed $$(date +%s) --policies 10000 --requests 100
 	.ci/run-miri
+	.ci/run-fuzz
 
 # A sample company and real logins on Debian 12's and 13's sshd: who, with which key, from where, and why.
 demo: build

@@ -10,6 +10,7 @@
 //! * [`decision`]: [`decision::decide`] answers one request, and [`decision::explain`] says why.
 //! * [`proof`]: what the maker of a token attested of a key becomes what is proven, and what is not.
 //! * [`keyline`]: an allowed offer becomes the one `authorized_keys` line that sshd gets.
+//! * [`ssh_signature`]: what `ssh-keygen -Y sign` and a security key made, verified.
 //!
 //! What must never happen here: an error that becomes an allow, a panic on any input, an allow made
 //! anywhere but in `decision/rules.rs`.
@@ -34,4 +35,5 @@ pub mod network;
 pub mod policy;
 pub mod proof;
 pub mod public_key;
-mod wire;
+pub mod ssh_signature;
+mod ssh_wire;

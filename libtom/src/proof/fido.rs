@@ -21,7 +21,7 @@ use super::piv::nobody;
 use super::trust::Trust;
 use crate::policy::Firmware;
 use crate::public_key::{KeyType, PublicKey};
-use crate::wire::WireReader;
+use crate::ssh_wire::Fields;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use minicbor::Decoder;
@@ -57,24 +57,22 @@ impl<'a> Attestation<'a> {
         if file.len() > LARGEST {
             return Err(Refusal::Form("it is larger than any attestation"));
         }
-        let mut reader = WireReader::new(file);
-        let cut_short = || Refusal::Form("it is cut short");
-        match reader.string().ok_or_else(cut_short)? {
+        let mut reader = Fields::of(file);
+        let cut_short = |_| Refusal::Form("it is cut short");
+        match reader.string().map_err(cut_short)? {
             MAGIC => {}
             OLD_MAGIC => return Err(Refusal::OldForm("ssh-sk-attest-v00".to_string())),
             _ => return Err(Refusal::Form("it does not begin with ssh-sk-attest-v01")),
         }
-        let certificate = reader.string().ok_or_else(cut_short)?;
-        let signature = reader.string().ok_or_else(cut_short)?;
-        let encoded = reader.string().ok_or_else(cut_short)?;
-        let flags = reader.number().ok_or_else(cut_short)?;
-        let reserved = reader.string().ok_or_else(cut_short)?;
+        let certificate = reader.string().map_err(cut_short)?;
+        let signature = reader.string().map_err(cut_short)?;
+        let encoded = reader.string().map_err(cut_short)?;
+        let flags = reader.u32().map_err(cut_short)?;
+        let reserved = reader.string().map_err(cut_short)?;
         if flags != 0 || !reserved.is_empty() {
             return Err(Refusal::Form("a reserved field is not empty"));
         }
-        if !reader.is_empty() {
-            return Err(Refusal::Form("bytes behind its end"));
-        }
+        reader.end().map_err(|_| Refusal::Form("bytes behind its end"))?;
         let mut decoder = Decoder::new(encoded);
         let authenticator_data =
             decoder.bytes().map_err(|_| Refusal::Form("the authenticator data is no CBOR byte string"))?;
@@ -207,14 +205,14 @@ fn octets<const N: usize>(encoded: &[u8]) -> Option<&[u8; N]> {
 
 /// Key and application of an SSH key on a token (OpenSSH PROTOCOL.u2f).
 fn parts_of(key: &PublicKey) -> Option<(CoseKey<'_>, &[u8])> {
-    let mut fields = WireReader::new(key.blob());
-    fields.string()?;
+    let mut fields = Fields::of(key.blob());
+    fields.string().ok()?;
     match key.key_type() {
-        KeyType::SkEd25519 => Some((CoseKey::Ed25519(fields.string()?), fields.string()?)),
+        KeyType::SkEd25519 => Some((CoseKey::Ed25519(fields.string().ok()?), fields.string().ok()?)),
         KeyType::SkEcdsaP256 => {
-            fields.string()?;
-            let (x, y) = fields.string()?.strip_prefix(b"\x04")?.split_at_checked(32)?;
-            Some((CoseKey::P256 { x, y }, fields.string()?))
+            fields.string().ok()?;
+            let (x, y) = fields.string().ok()?.strip_prefix(b"\x04")?.split_at_checked(32)?;
+            Some((CoseKey::P256 { x, y }, fields.string().ok()?))
         }
         KeyType::Ed25519 | KeyType::Rsa | KeyType::EcdsaP256 | KeyType::EcdsaP384 | KeyType::EcdsaP521 => None,
     }
