@@ -227,7 +227,7 @@ fn toml_string(text: &str) -> String {
 }
 
 /// Nothing in it that a terminal or a log would obey: no control character, no change of direction.
-fn is_one_line(text: &str) -> bool {
+pub fn is_one_line(text: &str) -> bool {
     let obeyed = |c: char| {
         c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };

@@ -1,3 +1,5 @@
 //! The bodies of the fuzz targets. They are a module of libtom's tests too, which replay the corpora.
 
 pub mod bodies;
+pub mod proofs;
+pub mod tokens;
