@@ -193,7 +193,9 @@ fn read_anchor(name: &str, block: pem::Block<'_>) -> Result<Anchor, TrustFilePro
     {
         return Err(TrustFileProblem::Digest(hexadecimal(&digest)));
     }
-    let vendor = said("vendor").map(ToString::to_string).or_else(|| certificate.organization());
+    let vendor = said("vendor").map(one_line).filter(|name| !name.is_empty());
+    let vendor =
+        vendor.or_else(|| certificate.organization().map(|name| one_line(&name)).filter(|name| !name.is_empty()));
     Ok(Anchor {
         purposes: read_purposes(said("purpose"))?,
         vendor: vendor.unwrap_or_else(|| "unnamed".to_string()),
@@ -212,10 +214,16 @@ fn read_purposes(said: Option<&str>) -> Result<Purposes, TrustFileProblem> {
             "fido" => purposes.fido = true,
             "openpgp" => purposes.openpgp = true,
             "chain" | "none" => {}
-            other => return Err(TrustFileProblem::Purpose(other.chars().take(32).collect())),
+            other => return Err(TrustFileProblem::Purpose(one_line(other).chars().take(32).collect())),
         }
     }
     Ok(purposes)
+}
+
+/// Foreign text as a part of one line: nothing in it that a terminal obeys, and nothing that begins or ends PEM.
+fn one_line(text: &str) -> String {
+    let shown: String = text.chars().map(|c| if crate::policy::is_invisible(c) { '?' } else { c }).collect();
+    shown.replace("-----", "?").trim().to_string()
 }
 
 /// Lower-case hexadecimal digits.
