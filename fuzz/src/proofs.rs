@@ -146,7 +146,8 @@ fn signed_slot(content: &[u8], sound: &Attested) {
     }
 }
 
-/// A device's certificate that the root signed, before the sound slot: it changes nothing but the FIPS mark.
+/// A device's certificate that the root signed, before the sound slot: it may add the FIPS mark and tell of an older
+/// firmware, and changes nothing else.
 fn signed_device(content: &[u8], (key, sound): &(PublicKey, Attested)) {
     static SLOT: LazyLock<Vec<u8>> = LazyLock::new(|| PivToken::sound(&maker()).slot_certificate());
     let token = PivToken::sound(&maker());
@@ -154,7 +155,10 @@ fn signed_device(content: &[u8], (key, sound): &(PublicKey, Attested)) {
     let device = signed(content, &token.device().outer_algorithm, &root.sign(content));
     match piv::verify(key, &SLOT, &device, &TRUST) {
         Ok(attested) => {
-            let facts = Facts { fips: sound.facts.fips, ..attested.facts.clone() };
+            let said = attested.facts.clone();
+            assert!(said.firmware.is_some() && said.firmware <= sound.facts.firmware, "{said:?}");
+            let Facts { fips, firmware, ref model, .. } = sound.facts;
+            let facts = Facts { fips, firmware, model: model.clone(), ..said };
             assert_eq!(Attested { facts, ..attested }, *sound);
         }
         Err(refusal) => assert!(is_one_line(&refusal.to_string()), "{refusal:?}"),
@@ -180,11 +184,23 @@ fn trust_file(content: &[u8]) {
     }
 }
 
-/// Stored assessments, stored again, are the same, and each is found by its key.
+/// Stored assessments, stored again, are the same, and each is found by its key. The input is what stands behind the
+/// header; a checksum there would be one that a body can make.
 fn stored_assessments(content: &[u8]) {
-    let Some(read) = read_stored(content) else { return };
+    let plain = [MAGIC, content].concat();
+    let with_checksum = [MAGIC, &checksum(content), content].concat();
+    let Some(read) = [plain, with_checksum].iter().find_map(|bytes| read_stored(bytes)) else { return };
     assert_eq!(read_stored(&store(&read)).as_ref(), Some(&read));
     for assessment in read.iter() {
         assert_eq!(read.of(&assessment.key).map(|found| &found.key), Some(&assessment.key));
     }
+}
+
+const MAGIC: &[u8] = b"tom proof 1\n";
+
+/// CRC-32 (ISO 3309), bit by bit.
+fn checksum(content: &[u8]) -> [u8; 4] {
+    let by_bit = |sum: u32, _| sum >> 1 ^ if sum & 1 == 1 { 0xedb8_8320 } else { 0 };
+    let sum = content.iter().fold(u32::MAX, |sum, byte| (0..8).fold(sum ^ u32::from(*byte), by_bit));
+    (!sum).to_be_bytes()
 }

@@ -23,7 +23,7 @@ mod signature_maker;
 #[allow(unreachable_pub, missing_docs, reason = "a public module of the fuzz targets, too")]
 mod tokens;
 
-use libtom::proof::Trust;
+use libtom::proof::{Assessments, Trust};
 use signature_maker::{Kind, Maker, armour};
 use simulated_token_maker::{FidoToken, Issuer, LeafSigner, PivToken, SubjectKey, arc, pem};
 use std::fs;
@@ -181,16 +181,23 @@ fn the_seeds_of_attestations_are_the_simulated_maker_s() {
         let input = tokens::join(b'f', &[b"", &lie.device_certificate()], &lie.slot_certificate());
         is_a_seed("piv_attestation", &format!("lie_{name}"), &input);
     }
-    let trust = format!(
-        "# vendor: Simulated\n# purpose: piv fido\n{}\n{}",
-        tokens::maker().piv_root_pem(),
-        tokens::maker().openpgp_root_pem()
-    );
+    let root = tokens::maker().piv_root_pem();
+    for (name, comment) in [
+        ("clears_the_screen", "# vendor: \x1b[2J evil"),
+        ("carriage_return", "# vendor: a\rb"),
+        ("empty_vendor", "# vendor:"),
+        ("purpose_clears_the_screen", "# purpose: piv\x1b[2J"),
+        ("purpose_turned_around", "# purpose: piv\u{202e}"),
+    ] {
+        let input = tokens::join(b't', &[], format!("{comment}\n{root}").as_bytes());
+        is_a_seed("piv_attestation", &format!("trust_{name}"), &input);
+    }
+    let trust = format!("# vendor: Simulated\n# purpose: piv fido\n{}\n{}", root, tokens::maker().openpgp_root_pem());
     is_a_seed("piv_attestation", "trust", &tokens::join(b't', &[], trust.as_bytes()));
     is_a_seed("piv_attestation", "stored", &tokens::join(b'r', &[], &stored()));
 }
 
-/// What is stored beside a policy with a proven key, a disproved one and one without evidence.
+/// What is stored, behind its header, beside a policy with a proven key, a disproved one and one without evidence.
 fn stored() -> Vec<u8> {
     let key = |label: &str, public: &str| {
         format!(
@@ -214,5 +221,8 @@ fn stored() -> Vec<u8> {
         let token = tokens.iter().find(|token| token.name == label && label != "ed25519")?;
         Some(token.files[usize::from(file == "device")].clone())
     };
-    libtom::proof::store(&libtom::proof::assess(&policy, read, &trust))
+    let stored = libtom::proof::store(&libtom::proof::assess(&policy, read, &trust));
+    // The header is what stands before the one byte of an empty list.
+    let header = libtom::proof::store(&Assessments::default()).len() - 1;
+    stored[header..].to_vec()
 }
