@@ -186,7 +186,11 @@ fn read_anchor(name: &str, block: pem::Block<'_>) -> Result<Anchor, TrustFilePro
     let digest = crate::host_policy::stored::digest(&block.der);
     let said = |key: &str| {
         let mut lines = block.before.iter().rev();
-        lines.find_map(|line| line.strip_prefix('#')?.trim_start().strip_prefix(key)?.strip_prefix(':')).map(str::trim)
+        // "Purpose: none" is meant as it stands; read as a mere comment, it would trust for everything.
+        lines.find_map(|line| {
+            let (word, value) = line.strip_prefix('#')?.split_once(':')?;
+            word.trim().eq_ignore_ascii_case(key).then(|| value.trim())
+        })
     };
     if let Some(expected) = said("sha256")
         && !expected.eq_ignore_ascii_case(&hexadecimal(&digest))
