@@ -59,6 +59,21 @@ fn a_purpose_is_read_whatever_its_case() {
     }
 }
 
+/// "purpose: none" in front of two certificates distrusted the first, and trusted the second for everything.
+#[test]
+fn a_purpose_holds_for_what_follows_in_its_file() {
+    let token = PivToken::sound(&maker());
+    let key = PublicKey::parse(&token.key.ssh_line()).unwrap();
+    let first = maker().fido_root_pem();
+    let outcome =
+        |head: String| piv::verify(&key, &token.slot_certificate(), &token.device_certificate(), &trust(&head));
+    let unknown = Err(Refusal::IssuerUnknown(Part::Device, PIV_ROOT.into()));
+    assert_eq!(outcome(format!("# purpose: none\n{first}")), unknown);
+    assert_eq!(outcome(format!("# purpose: fido\n{first}")), unknown);
+    assert!(outcome(format!("# purpose: fido\n{first}# purpose: piv\n")).is_ok());
+    assert!(outcome(format!("{first}# a comment\n")).is_ok());
+}
+
 /// '0' is 0x30, with which DER begins too: a PEM file with a date in front was taken for DER.
 #[test]
 fn a_text_that_begins_with_a_zero_is_a_text() {
