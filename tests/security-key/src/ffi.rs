@@ -10,6 +10,7 @@ use std::ptr;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::behaviour::Behaviour;
+use crate::enrolment;
 use crate::handle::{Algorithm, KeyHandle};
 use crate::token::{self, TokenError};
 
@@ -55,16 +56,20 @@ pub(crate) extern "C" fn sk_api_version() -> u32 {
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn sk_enroll(
     algorithm: u32,
-    _challenge: *const u8,
-    _challenge_len: usize,
+    challenge: *const u8,
+    challenge_len: usize,
     application: *const c_char,
     flags: u8,
-    _pin: *const c_char,
+    pin: *const c_char,
     _options: *mut *mut std::ffi::c_void,
     response: *mut *mut EnrollResponse,
 ) -> c_int {
     // SAFETY: `application` is a C string that lives during the call, says sk-api.h.
     let application = unsafe { text(application) };
+    // SAFETY: `pin` is null or a C string that lives during the call, says sk-api.h.
+    let pin = unsafe { text(pin) };
+    // SAFETY: `challenge` has `challenge_len` bytes, says sk-api.h.
+    let challenge = unsafe { bytes(challenge, challenge_len) };
     let (Some(algorithm), Some(application)) = (Algorithm::from_number(algorithm), application) else {
         return TokenError::Unsupported as c_int;
     };
@@ -73,21 +78,28 @@ pub(crate) unsafe extern "C" fn sk_enroll(
         return TokenError::General as c_int;
     }
     let handle = KeyHandle::new(algorithm, seed, application);
-    let Some(public) = handle.public_key() else { return TokenError::General as c_int };
-    let (public_key, public_key_len) = allocated(&public);
+    let behaviour = Behaviour::from_environment();
+    let enrolment = match enrolment::enrol(&behaviour, &handle, application, challenge, flags, pin) {
+        Ok(enrolment) => enrolment,
+        Err(error) => return error as c_int,
+    };
+    let (public_key, public_key_len) = allocated(&enrolment.public_key);
     let (key_handle, key_handle_len) = allocated(&handle.to_bytes());
+    let (signature, signature_len) = allocated(&enrolment.signature);
+    let (attestation_cert, attestation_cert_len) = allocated(&enrolment.certificate);
+    let (authdata, authdata_len) = allocated(&enrolment.auth_data);
     let made = EnrollResponse {
         flags,
         public_key,
         public_key_len,
         key_handle,
         key_handle_len,
-        signature: ptr::null_mut(),
-        signature_len: 0,
-        attestation_cert: ptr::null_mut(),
-        attestation_cert_len: 0,
-        authdata: ptr::null_mut(),
-        authdata_len: 0,
+        signature,
+        signature_len,
+        attestation_cert,
+        attestation_cert_len,
+        authdata,
+        authdata_len,
     };
     // SAFETY: `response` points to a place for one pointer, says sk-api.h.
     unsafe { hand_over(made, response) }

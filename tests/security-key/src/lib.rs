@@ -11,10 +11,12 @@
 #![allow(clippy::indexing_slicing, reason = "test-only; a panic here is a failed test, and lengths are checked first")]
 
 mod behaviour;
+mod enrolment;
 mod ffi;
 mod handle;
 mod token;
 
-pub use behaviour::{Behaviour, PinRule, RIGHT_PIN};
+pub use behaviour::{Attestation, Behaviour, PinRule, RIGHT_PIN};
+pub use enrolment::{Enrolment, enrol};
 pub use handle::{Algorithm, KeyHandle};
 pub use token::{Signature, TokenError, USER_PRESENT, USER_VERIFIED, sign};

@@ -80,7 +80,7 @@ pub fn sign(
 }
 
 /// Whether the user proved to know the PIN.
-fn verify_user(behaviour: &Behaviour, asked: u8, pin: Option<&str>) -> Result<bool, TokenError> {
+pub(crate) fn verify_user(behaviour: &Behaviour, asked: u8, pin: Option<&str>) -> Result<bool, TokenError> {
     let needed = match behaviour.pin_rule {
         PinRule::WhenAsked => asked & USER_VERIFIED != 0,
         PinRule::Always => true,
