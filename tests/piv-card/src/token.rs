@@ -94,6 +94,13 @@ impl Token {
         self.log.clone()
     }
 
+    /// The same token, which from now on does what it should.
+    #[must_use]
+    pub fn honest(mut self) -> Self {
+        self.card.lies.clear();
+        self
+    }
+
     /// Takes the power away, or gives it: all that was proved is forgotten.
     pub fn reset(&mut self) {
         self.selected = None;

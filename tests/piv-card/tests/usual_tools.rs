@@ -1,0 +1,197 @@
+//! The simulated card before programs that know nothing of it: yubico-piv-tool, OpenSC, ssh-agent.
+//!
+//! If one of these would not take it for a YubiKey, a test of ours that does proves little.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use simulated_piv_card::bench::{OPENSC_PKCS11, Pcscd, READER, obstacle};
+use simulated_piv_card::{Card, Lie};
+
+const PIN: &str = "471147";
+
+fn bench() -> Option<Pcscd> {
+    match obstacle() {
+        None => Some(Pcscd::start()),
+        Some(reason) => {
+            tom_tests::skipped(&reason);
+            None
+        }
+    }
+}
+
+/// What a program says that must work.
+#[track_caller]
+fn said(command: &mut Command) -> String {
+    let output = command.output().expect("the program starts");
+    assert!(output.status.success(), "{command:?}: {output:#?}");
+    String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr)
+}
+
+fn piv_tool(pcscd: &Pcscd, arguments: &[&str]) -> Command {
+    let mut command = pcscd.command("yubico-piv-tool");
+    command.args(["-r", READER]).args(arguments);
+    command
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// A directory that goes with the test.
+struct Directory(std::path::PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("piv-card-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn yubico_piv_tool_takes_it_for_a_yubikey() {
+    let Some(pcscd) = bench() else { return };
+    let inserted = pcscd.insert(Card::new(7_654_321).with_pin(PIN).with_key(0x9a));
+    let log = inserted.log();
+
+    assert!(said(&mut piv_tool(&pcscd, &["-a", "version"])).contains("5.7.1"));
+    let status = said(&mut piv_tool(&pcscd, &["-a", "status"]));
+    assert!(status.contains("7654321") && status.contains("PIN tries left:\t3"), "{status}");
+    assert!(said(&mut piv_tool(&pcscd, &["-a", "attest", "-s", "9a"])).contains("BEGIN CERTIFICATE"));
+    assert_eq!(log.count("verify"), 0, "{:?}", log.lines());
+
+    assert!(!piv_tool(&pcscd, &["-a", "verify-pin", "-P", "000000"]).output().unwrap().status.success());
+    assert_eq!(log.lines().last().map(String::as_str), Some("verify wrong, 2 left"));
+    said(&mut piv_tool(&pcscd, &["-a", "verify-pin", "-P", PIN]));
+    assert_eq!(log.lines().last().map(String::as_str), Some("verify right, 3 left"));
+}
+
+/// OpenSSL, which verifies what `yubico-piv-tool` reads, knows the root alone.
+#[test]
+fn the_attestation_leads_to_the_maker() {
+    let Some(pcscd) = bench() else { return };
+    let directory = Directory::new("chain");
+    let root = directory.file("root.pem");
+    std::fs::write(&root, simulated_token_maker::Maker::named("Simulated").piv_root_pem()).unwrap();
+    let verified = |card: Card| {
+        let inserted = pcscd.insert(card);
+        let (leaf, token) = (directory.file("leaf.pem"), directory.file("token.pem"));
+        std::fs::write(&leaf, said(&mut piv_tool(&pcscd, &["-a", "attest", "-s", "9a"]))).unwrap();
+        std::fs::write(&token, said(&mut piv_tool(&pcscd, &["-a", "read-certificate", "-s", "f9"]))).unwrap();
+        drop(inserted);
+        Command::new("openssl")
+            .args(["verify", "-CAfile", &root, "-untrusted", &token, &leaf])
+            .output()
+            .unwrap()
+            .status
+            .success()
+    };
+    assert!(verified(Card::new(1).with_key(0x9a)));
+    for lie in [Lie::OtherMaker, Lie::OtherToken, Lie::SelfSigned] {
+        assert!(!verified(Card::new(1).with_key(0x9a).lying(lie)), "{lie:?}");
+    }
+}
+
+#[test]
+fn opensc_finds_the_key_and_signs() {
+    let Some(pcscd) = bench() else { return };
+    let inserted = pcscd.insert(Card::new(7_654_321).with_pin(PIN).with_key(0x9a));
+    let directory = Directory::new("opensc");
+
+    let readers = said(pcscd.command("opensc-tool").arg("-l"));
+    assert!(readers.contains("Yes") && readers.contains(READER), "{readers}");
+    let name = said(pcscd.command("opensc-tool").arg("-n"));
+    assert!(name.contains("PIV-II") || name.contains("Yubi"), "{name}");
+    let objects = said(pcscd.command("pkcs11-tool").args(["--module", OPENSC_PKCS11, "-O"]));
+    assert!(objects.contains("Public Key Object; EC") && objects.contains("PIV AUTH"), "{objects}");
+
+    let (data, signature) = (directory.file("data"), directory.file("signature"));
+    std::fs::write(&data, [7; 32]).unwrap();
+    let mut sign = pcscd.command("pkcs11-tool");
+    sign.args(["--module", OPENSC_PKCS11, "--login", "--pin", PIN, "--sign", "--mechanism", "ECDSA", "--id", "01"]);
+    said(sign.args(["--input-file", &data, "--output-file", &signature]));
+    assert_eq!(std::fs::read(&signature).unwrap().len(), 64);
+    assert_eq!(inserted.log().count("sign 9a"), 1, "{:?}", inserted.log().lines());
+    assert_eq!(inserted.log().count("verify wrong"), 0, "{:?}", inserted.log().lines());
+}
+
+/// A user's whole way with the usual tools: a key made on the token, a certificate beside it, and a signature that
+/// ssh-agent asks the token for.
+#[test]
+fn a_key_made_by_yubico_piv_tool_signs_for_ssh() {
+    let Some(pcscd) = bench() else { return };
+    let directory = Directory::new("ssh");
+    let (public, certificate) = (directory.file("public.pem"), directory.file("certificate.pem"));
+    let state = directory.0.join("state");
+    let inserted = pcscd.insert(Card { state: Some(state.clone()), ..Card::new(7_654_321).with_pin(PIN) });
+
+    let generate = ["-a", "generate", "-s", "9a", "-A", "ECCP256", "--pin-policy", "once", "-o", &public];
+    said(&mut piv_tool(&pcscd, &generate));
+    let self_sign = ["-a", "verify-pin", "-P", PIN, "-a", "selfsign-certificate", "-s", "9a", "-S", "/CN=alice/"];
+    said(piv_tool(&pcscd, &self_sign).args(["-i", &public, "-o", &certificate]));
+    said(&mut piv_tool(&pcscd, &["-a", "import-certificate", "-s", "9a", "-i", &certificate]));
+
+    // Pulled, and the process gone: its file has the key.
+    drop(inserted.pull());
+    let inserted = pcscd.insert(Card { state: Some(state), ..Card::new(7_654_321).with_pin(PIN) });
+    let line = said(pcscd.command("ssh-keygen").args(["-D", OPENSC_PKCS11]));
+    assert!(line.contains("ecdsa-sha2-nistp256 "), "{line}");
+
+    let signed = sign_with_agent(&pcscd, &directory, &line);
+    assert_eq!(signed, Ok(()), "{:?}", inserted.log().lines());
+    assert_eq!(inserted.log().count("sign 9a"), 1, "{:?}", inserted.log().lines());
+    assert_eq!(inserted.log().count("verify wrong"), 0, "{:?}", inserted.log().lines());
+}
+
+/// `ssh-add -s`, then a signature by the agent that `ssh-keygen` verifies.
+fn sign_with_agent(pcscd: &Pcscd, directory: &Directory, line: &str) -> Result<(), String> {
+    let askpass = directory.file("askpass");
+    std::fs::write(&askpass, format!("#!/bin/sh\necho {PIN}\n")).unwrap();
+    std::fs::set_permissions(&askpass, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let (socket, key) = (directory.file("agent"), directory.file("key.pub"));
+    let (data, signers) = (directory.file("message"), directory.file("signers"));
+    std::fs::write(&key, line.lines().find(|line| line.starts_with("ecdsa")).unwrap()).unwrap();
+    std::fs::write(&data, "a message").unwrap();
+    std::fs::write(&signers, format!("alice {}", std::fs::read_to_string(&key).unwrap())).unwrap();
+
+    let mut agent = pcscd.command("ssh-agent").args(["-D", "-a", &socket]).spawn().unwrap();
+    for _ in 0..200 {
+        if Path::new(&socket).exists() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let add = pcscd
+        .command("ssh-add")
+        .args(["-s", OPENSC_PKCS11])
+        .envs([("SSH_AUTH_SOCK", socket.as_str()), ("SSH_ASKPASS", &askpass), ("SSH_ASKPASS_REQUIRE", "force")])
+        .output()
+        .unwrap();
+    let sign = Command::new("ssh-keygen")
+        .args(["-Y", "sign", "-n", "test", "-f", &key, &data])
+        .env("SSH_AUTH_SOCK", &socket)
+        .output()
+        .unwrap();
+    agent.kill().unwrap();
+    agent.wait().unwrap();
+    if !(add.status.success() && sign.status.success()) {
+        return Err(format!("{} {}", text(&add), text(&sign)));
+    }
+    let verify = Command::new("ssh-keygen")
+        .args(["-Y", "verify", "-n", "test", "-f", &signers, "-I", "alice", "-s", &format!("{data}.sig")])
+        .stdin(std::fs::File::open(&data).unwrap())
+        .output()
+        .unwrap();
+    if verify.status.success() { Ok(()) } else { Err(text(&verify)) }
+}
