@@ -15,8 +15,10 @@ use crate::{Card, End, Log, Token, serve};
 const SCRIPT: &str = include_str!("bench.sh");
 /// Where vpcd waits for a card: its usual place, as the network is the bench's own.
 pub const PORT: u16 = 0x8c7b;
-/// The name of the reader, for `yubico-piv-tool -r`.
-pub const READER: &str = "Virtual PCD";
+/// The name of the reader: that of a YubiKey, as Yubico's programs look at no other. pcscd adds ` 00 00`.
+pub const READER: &str = "Yubico YubiKey CCID";
+/// PKCS #11 of Yubico.
+pub const YUBICO_PKCS11: &str = "/usr/lib/x86_64-linux-gnu/libykcs11.so";
 /// PKCS #11 of OpenSC.
 pub const OPENSC_PKCS11: &str = "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so";
 const DRIVER: &str = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so";
@@ -59,6 +61,7 @@ impl Pcscd {
             .args(["--", "/bin/sh", "-c", SCRIPT, "bench.sh"])
             .arg(DRIVER)
             .arg(format!("{PORT:#x}"))
+            .arg(READER)
             .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -1,5 +1,5 @@
 #!/bin/sh
-# bench.sh DRIVER PORT: a pcscd with one virtual reader. Started by unshare in new mount, network and PID namespaces;
+# bench.sh DRIVER PORT NAME: a pcscd with one virtual reader of that name. Started by unshare in new mount, network and PID namespaces;
 # everything it makes goes with them.
 #
 # Prints its PID as the outside sees it, then waits until its standard input ends, which it does when the test process
@@ -7,6 +7,7 @@
 set -eu
 driver=$1
 port=$2
+name=$3
 
 # The outside's /proc is still here.
 read -r outside_pid rest </proc/self/stat
@@ -17,8 +18,8 @@ ip link set lo up
 mkdir -p /run/pcscd
 mount -t tmpfs -o nosuid,nodev,mode=0755 pcscd /run/pcscd
 mkdir /run/pcscd/readers
-printf 'FRIENDLYNAME "Virtual PCD"\nDEVICENAME /dev/null:%s\nLIBPATH %s\nCHANNELID %s\n' \
-    "$port" "$driver" "$port" >/run/pcscd/readers/vpcd
+printf 'FRIENDLYNAME "%s"\nDEVICENAME /dev/null:%s\nLIBPATH %s\nCHANNELID %s\n' \
+    "$name" "$port" "$driver" "$port" >/run/pcscd/readers/vpcd
 # Not --auto-exit: a pcscd that goes between two commands is no test.
 /usr/sbin/pcscd --foreground --config /run/pcscd/readers </dev/null >/run/pcscd/log 2>&1 &
 
