@@ -1,7 +1,9 @@
 //! A pcscd of a test's own, in its own mount, network and PID namespaces, and cards in its reader.
 
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -90,6 +92,54 @@ impl Pcscd {
         command
     }
 
+    /// A program that sees this pcscd and the port of its reader: a card in a process of its own.
+    #[must_use]
+    pub fn command_at_the_reader(&self, program: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--target={}", self.first_pid)).args(["--mount", "--net", "--wdns=/", "--", program]);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// An ssh-agent with the token's keys by `ssh-add -s`, which verifies the PIN. `socket` may be in another mount
+    /// namespace, such as `host.path("/run/bench/agent")`: ssh there uses it with `IdentityAgent=/run/bench/agent`.
+    ///
+    /// # Errors
+    /// What ssh-add said, if it did not take the keys.
+    ///
+    /// # Panics
+    /// If the agent cannot be started.
+    #[allow(clippy::expect_used, reason = "a bench that does not start is a failed test")]
+    pub fn agent(&self, socket: &Path, module: &str, pin: &str) -> Result<Agent, String> {
+        let askpass = self.directory.join("askpass");
+        std::fs::write(&askpass, format!("#!/bin/sh\necho '{pin}'\n")).expect("askpass");
+        std::fs::set_permissions(&askpass, Permissions::from_mode(0o700)).expect("its mode");
+        let mut command = self.command("ssh-agent");
+        command.arg("-D").arg("-a").arg(socket).stdout(Stdio::null());
+        let agent = Agent { process: command.spawn().expect("ssh-agent starts"), socket: socket.to_owned() };
+        wait(|| socket.exists()).ok_or("ssh-agent does not start")?;
+        let added = self
+            .command("ssh-add")
+            .args(["-s", module])
+            .env("SSH_AUTH_SOCK", socket)
+            .env("SSH_ASKPASS", "/run/pcscd/askpass")
+            .env("SSH_ASKPASS_REQUIRE", "force")
+            .output()
+            .expect("ssh-add starts");
+        if added.status.success() { Ok(agent) } else { Err(String::from_utf8_lossy(&added.stderr).into_owned()) }
+    }
+
+    /// The lines for authorized_keys that PKCS #11 gives, as `ssh-keygen -D` prints them.
+    ///
+    /// # Panics
+    /// If ssh-keygen cannot be started.
+    #[must_use]
+    #[allow(clippy::expect_used, reason = "a bench that does not start is a failed test")]
+    pub fn public_keys(&self, module: &str) -> Vec<String> {
+        let output = self.command("ssh-keygen").args(["-D", module]).output().expect("ssh-keygen starts");
+        String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+    }
+
     /// The process whose mount namespace has this pcscd, for `nsenter --target`.
     #[must_use]
     pub fn pid(&self) -> u32 {
@@ -159,6 +209,21 @@ impl Drop for Pcscd {
         // The namespace's first process reads until this closes; the kernel ends the rest with it.
         drop(self.holder.stdin.take());
         let _ = self.holder.wait();
+    }
+}
+
+/// An ssh-agent that asks the token. Dropping it ends it.
+#[derive(Debug)]
+pub struct Agent {
+    process: Child,
+    socket: PathBuf,
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = std::fs::remove_file(&self.socket);
     }
 }
 

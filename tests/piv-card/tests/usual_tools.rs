@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use simulated_piv_card::bench::{OPENSC_PKCS11, Pcscd, READER, YUBICO_PKCS11, obstacle};
-use simulated_piv_card::{Card, Firmware, Lie};
+use simulated_piv_card::{Card, FACTORY_PIN, Firmware, Lie};
 
 const PIN: &str = "471147";
 
@@ -155,56 +155,70 @@ fn a_key_made_by_yubico_piv_tool_signs_for_ssh() {
     drop(inserted.pull());
     let inserted = pcscd.insert(card);
     for module in [OPENSC_PKCS11, YUBICO_PKCS11] {
-        let line = said(pcscd.command("ssh-keygen").args(["-D", module]));
-        assert!(line.contains("ecdsa-sha2-nistp256 "), "{line}");
         let before = inserted.log().count("sign 9a");
-        let signed = sign_with_agent(&pcscd, &directory, module, &line);
+        let signed = sign_with_agent(&pcscd, &directory, module);
         assert_eq!(signed, Ok(()), "{module}: {:?}", inserted.log().lines());
         assert_eq!(inserted.log().count("sign 9a") - before, 1, "{module}: {:?}", inserted.log().lines());
     }
     assert_eq!(inserted.log().count("verify wrong"), 0, "{:?}", inserted.log().lines());
 }
 
-/// `ssh-add -s`, then a signature by the agent that `ssh-keygen` verifies.
-fn sign_with_agent(pcscd: &Pcscd, directory: &Directory, module: &str, line: &str) -> Result<(), String> {
-    let askpass = directory.file("askpass");
-    std::fs::write(&askpass, format!("#!/bin/sh\necho {PIN}\n")).unwrap();
-    std::fs::set_permissions(&askpass, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+/// A signature by the agent, which `ssh-keygen` then verifies.
+fn sign_with_agent(pcscd: &Pcscd, directory: &Directory, module: &str) -> Result<(), String> {
     let (socket, key) = (directory.file("agent"), directory.file("key.pub"));
     let (data, signers) = (directory.file("message"), directory.file("signers"));
-    std::fs::write(&key, line.lines().find(|line| line.starts_with("ecdsa")).unwrap()).unwrap();
+    let line = pcscd.public_keys(module).into_iter().next().ok_or("no key")?;
+    assert!(line.starts_with("ecdsa-sha2-nistp256 "), "{line}");
+    std::fs::write(&key, &line).unwrap();
     std::fs::write(&data, "a message").unwrap();
+    std::fs::write(&signers, format!("alice {line}\n")).unwrap();
     let _ = std::fs::remove_file(format!("{data}.sig"));
-    std::fs::write(&signers, format!("alice {}", std::fs::read_to_string(&key).unwrap())).unwrap();
 
-    let mut agent = pcscd.command("ssh-agent").args(["-D", "-a", &socket]).spawn().unwrap();
-    for _ in 0..200 {
-        if Path::new(&socket).exists() {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    let add = pcscd
-        .command("ssh-add")
-        .args(["-s", module])
-        .envs([("SSH_AUTH_SOCK", socket.as_str()), ("SSH_ASKPASS", &askpass), ("SSH_ASKPASS_REQUIRE", "force")])
-        .output()
-        .unwrap();
+    let agent = pcscd.agent(Path::new(&socket), module, PIN)?;
     let sign = Command::new("ssh-keygen")
         .args(["-Y", "sign", "-n", "test", "-f", &key, &data])
         .env("SSH_AUTH_SOCK", &socket)
         .output()
         .unwrap();
-    let _ = std::fs::remove_file(&socket);
-    agent.kill().unwrap();
-    agent.wait().unwrap();
-    if !(add.status.success() && sign.status.success()) {
-        return Err(format!("{} {}", text(&add), text(&sign)));
-    }
+    drop(agent);
     let verify = Command::new("ssh-keygen")
         .args(["-Y", "verify", "-n", "test", "-f", &signers, "-I", "alice", "-s", &format!("{data}.sig")])
-        .stdin(std::fs::File::open(&data).unwrap())
+        .stdin(std::fs::File::open(&data).map_err(|error| error.to_string())?)
         .output()
         .unwrap();
-    if verify.status.success() { Ok(()) } else { Err(text(&verify)) }
+    if verify.status.success() { Ok(()) } else { Err(text(&sign) + &text(&verify)) }
+}
+
+/// The card as a program, in a process of its own.
+#[test]
+fn the_program_is_the_same_card() {
+    let Some(pcscd) = bench() else { return };
+    let directory = Directory::new("program");
+    let log = directory.file("log");
+    let mut card = pcscd
+        .command_at_the_reader(env!("CARGO_BIN_EXE_simulated-piv-card"))
+        .args(["--serial", "42", "--pin", PIN, "--key", "9a:always:never", "--log", &log])
+        .args(["--management-key", "3des:010203040506070801020304050607080102030405060708"])
+        .spawn()
+        .unwrap();
+    let listed = (0..100).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        text(&piv_tool(&pcscd, &["-a", "status"]).output().unwrap()).contains("Serial Number:\t42")
+    });
+    let verified = piv_tool(&pcscd, &["-a", "verify-pin", "-P", PIN]).output().unwrap();
+    card.kill().unwrap();
+    card.wait().unwrap();
+    assert!(listed && verified.status.success(), "{}", text(&verified));
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), "verify right, 3 left\n");
+}
+
+#[test]
+fn a_pulled_card_is_gone_and_comes_again() {
+    let Some(pcscd) = bench() else { return };
+    let inserted = pcscd.insert(Card::new(1).lying(Lie::RemovedAfterVerify));
+    assert!(!piv_tool(&pcscd, &["-a", "verify-pin", "-P", FACTORY_PIN]).output().unwrap().status.success());
+    assert_eq!(inserted.log().lines(), ["verify right, 3 left", "removed"]);
+    assert!(!piv_tool(&pcscd, &["-a", "version"]).output().unwrap().status.success());
+    let _again = pcscd.insert_again(inserted.pull().honest());
+    said(&mut piv_tool(&pcscd, &["-a", "verify-pin", "-P", FACTORY_PIN]));
 }
