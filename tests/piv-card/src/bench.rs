@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -24,6 +25,8 @@ pub const YUBICO_PKCS11: &str = "/usr/lib/x86_64-linux-gnu/libykcs11.so";
 /// PKCS #11 of OpenSC.
 pub const OPENSC_PKCS11: &str = "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so";
 const DRIVER: &str = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so";
+/// pcscd looks for a card every 0.4 s. A card that is exchanged meanwhile would be the same to it, without power.
+const UNTIL_SEEN_GONE: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What keeps a pcscd from running here, if anything does.
@@ -48,6 +51,8 @@ pub struct Pcscd {
     holder: Child,
     first_pid: u32,
     directory: PathBuf,
+    /// Some card was in the reader.
+    used: AtomicBool,
 }
 
 impl Pcscd {
@@ -76,7 +81,8 @@ impl Pcscd {
         let Ok(first_pid) = line.trim().parse() else {
             panic!("bench.sh failed; its messages are above");
         };
-        let pcscd = Self { holder, first_pid, directory: PathBuf::from(format!("/proc/{first_pid}/root/run/pcscd")) };
+        let directory = PathBuf::from(format!("/proc/{first_pid}/root/run/pcscd"));
+        let pcscd = Self { holder, first_pid, directory, used: AtomicBool::new(false) };
         let socket = pcscd.directory.join("pcscd.comm");
         wait(|| socket.exists()).unwrap_or_else(|| panic!("pcscd does not start:\n{}", pcscd.said()));
         pcscd
@@ -177,6 +183,9 @@ impl Pcscd {
     #[must_use]
     #[allow(clippy::expect_used, clippy::panic, reason = "a card that cannot be inserted is a failed test")]
     pub fn insert_again(&self, mut token: Token) -> Inserted {
+        if self.used.swap(true, Ordering::Relaxed) {
+            std::thread::sleep(UNTIL_SEEN_GONE);
+        }
         let log = token.log();
         token.removed = false;
         let network = std::fs::File::open(format!("/proc/{}/ns/net", self.first_pid)).expect("the network");

@@ -1,7 +1,7 @@
 //! The wire between a card and vpcd, the virtual reader: frames with a length before them.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 
 use crate::token::{ATR, Response, Token};
 
@@ -42,7 +42,11 @@ pub fn serve(mut reader: TcpStream, token: &mut Token, mut seen: impl FnMut()) -
             [_] | [] => {}
             command => match token.respond(command) {
                 Response::Bytes(answer) => send(&mut reader, &answer)?,
-                Response::Removed => return Ok(End::Removed),
+                Response::Removed => {
+                    // Others may have a handle of this connection: the reader waits until it is really closed.
+                    reader.shutdown(Shutdown::Both)?;
+                    return Ok(End::Removed);
+                }
             },
         }
     }
