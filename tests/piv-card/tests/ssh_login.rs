@@ -4,7 +4,7 @@
 
 use simulated_piv_card::bench::{OPENSC_PKCS11, Pcscd, obstacle};
 use simulated_piv_card::{Card, Lie};
-use tom_tests::{Account, Bench, on_each_release};
+use tom_tests::{Bench, on_each_release};
 
 const PIN: &str = "471147";
 const AGENT: &str = "/run/bench/agent";
@@ -18,7 +18,7 @@ on_each_release! {
         let pcscd = Pcscd::start();
         let inserted = pcscd.insert(Card::new(1).with_pin(PIN).with_key(0x9a));
         let keys = pcscd.public_keys(OPENSC_PKCS11).join("\n");
-        let host = Bench::on(release).without_tom().account(Account::person("anna", 1000)).start();
+        let host = Bench::on(release).without_tom().start();
         host.authorized_keys("anna", &keys);
 
         let agent = pcscd.agent(&host.path(AGENT), OPENSC_PKCS11, PIN).expect("the agent takes the key");
