@@ -16,6 +16,9 @@ build: packages
 	install -D -m 0755 target/static/$(TARGET)/release/tom-authorized-keys $(DIST)/usr/lib/tom/tom-authorized-keys
 	install -D -m 0644 target/release/libpam_tom.so $(LIBRARIES)/pam_tom.so
 	install -D -m 0755 target/release/tom $(DIST)/usr/bin/tom
+	install -D -m 0755 target/release/tom-enroll-piv $(DIST)/usr/lib/tom/tom-enroll-piv
+	rm -rf $(DIST)/usr/share/tom/trust
+	install -D -m 0644 -t $(DIST)/usr/share/tom/trust packaging/trust/*
 
 # Everything that must hold, in one command; .ci/run calls it.
 test: build
@@ -26,11 +29,12 @@ test: build
 	.ci/run-tests
 
 # The long ones: every system call made to fail, a million decisions against the second model, a thousand
-# logins while the policy is exchanged, Miri over the pointers.
+# logins while the policy is exchanged, Miri over the pointers, ten minutes of each fuzz target.
 campaign: build
 	TOM_CAMPAIGN=1 NEXTEST_PROFILE=campaign .ci/run-tests
 	python3 tests/second-model/compare.py --tom $(DIST)/usr/bin/tom --seed $$(date +%s) --policies 10000 --requests 100
 	.ci/run-miri
+	.ci/run-fuzz
 
 # A sample company and real logins on Debian 12's and 13's sshd: who, with which key, from where, and why.
 demo: build

@@ -8,7 +8,9 @@
 //!   wrong with it.
 //! * [`host_policy`]: the part of a policy that counts on one host, indexed; what logins are decided by.
 //! * [`decision`]: [`decision::decide`] answers one request, and [`decision::explain`] says why.
+//! * [`proof`]: what the maker of a token attested of a key becomes what is proven, and what is not.
 //! * [`keyline`]: an allowed offer becomes the one `authorized_keys` line that sshd gets.
+//! * [`ssh_signature`]: what `ssh-keygen -Y sign` and a security key made, verified.
 //!
 //! What must never happen here: an error that becomes an allow, a panic on any input, an allow made
 //! anywhere but in `decision/rules.rs`.
@@ -31,4 +33,7 @@ pub mod keyline;
 pub mod moment;
 pub mod network;
 pub mod policy;
+pub mod proof;
 pub mod public_key;
+pub mod ssh_signature;
+mod ssh_wire;

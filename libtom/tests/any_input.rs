@@ -104,6 +104,17 @@ fn mutilated() -> impl Strategy<Value = String> {
     })
 }
 
+/// Found by fuzzing: the advice "write one of …" listed the names of networks as they were written, also those
+/// that had just been refused for their control characters, and a terminal would have obeyed them.
+#[test]
+fn advice_shows_foreign_names_and_does_not_obey_them() {
+    let text = POLICY.replace("\nbackup = [", "\n\"back\\u001b[2Jup\" = [");
+    let problems = parse(&text).unwrap_err();
+    let advice = &problems.iter().find(|problem| problem.message.contains("'backup' is no network")).unwrap().advice;
+    assert!(advice.contains("back\\u{1b}[2Jup"), "{advice}");
+    check(&text);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
@@ -134,5 +145,6 @@ fn check(text: &str) {
         assert!(problem.position.column >= 1);
         assert!(!problem.message.is_empty() && !problem.advice.is_empty());
         assert!(!problem.message.chars().any(char::is_control), "{problem:?}");
+        assert!(!problem.advice.chars().any(char::is_control), "{problem:?}");
     }
 }

@@ -13,8 +13,13 @@ fn modules() -> String {
 }
 
 /// The built programs, with the mode that the package gives them.
-fn built() -> [(String, u32); 3] {
-    [(HOOK.to_owned(), 0o755), (format!("{}/pam_tom.so", modules()), 0o644), ("/usr/bin/tom".to_owned(), 0o755)]
+fn built() -> [(String, u32); 4] {
+    [
+        (HOOK.to_owned(), 0o755),
+        ("/usr/lib/tom/tom-enroll-piv".to_owned(), 0o755),
+        (format!("{}/pam_tom.so", modules()), 0o644),
+        ("/usr/bin/tom".to_owned(), 0o755),
+    ]
 }
 
 /// Where they are: `TOM_DIST`, or target/dist of the workspace, with their real paths below.
@@ -40,6 +45,12 @@ pub(crate) fn install_built(root: &Path) {
             panic!("{}: {error} (built programs go to target/dist or TOM_DIST)", source.display())
         });
         install(root, &path, &bytes, mode);
+    }
+    let anchors = "/usr/share/tom/trust";
+    for entry in fs::read_dir(built_program(anchors)).expect("the trust anchors") {
+        let file = entry.expect("an entry").path();
+        let name = file.file_name().and_then(|name| name.to_str()).expect("a name");
+        install(root, &format!("{anchors}/{name}"), &fs::read(&file).expect("an anchor"), 0o644);
     }
 }
 

@@ -44,6 +44,7 @@ mod bench;
 mod command;
 pub mod company;
 mod connection;
+pub mod evidence;
 pub mod faults;
 mod host;
 mod journal;

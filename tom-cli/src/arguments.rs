@@ -1,6 +1,6 @@
 //! The command line.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use libtom::moment::Moment;
 use std::path::PathBuf;
 
@@ -30,6 +30,12 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         policy: Option<PathBuf>,
     },
+    /// Check what proves that a key lives in a PIN-protected token
+    #[command(subcommand)]
+    Evidence(EvidenceCommand),
+    /// Enrol a person's new token, step by step
+    #[command(subcommand)]
+    Enroll(EnrollCommand),
     /// Make the candidate /etc/tom/policy.toml the active policy
     Apply(ApplyOptions),
 }
@@ -48,6 +54,125 @@ pub(crate) enum PolicyCommand {
         /// The policy after
         new: PathBuf,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EvidenceCommand {
+    /// Say what an attestation proves of a key, and what not
+    Check(EvidenceOptions),
+}
+
+/// The forms of evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProofKind {
+    /// What ssh-keygen -O write-attestation wrote
+    Fido,
+    /// Certificates of a slot and of the device
+    Piv,
+    /// Certificates of an OpenPGP card: explained, never a proof of a PIN
+    Openpgp,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvidenceOptions {
+    /// The form of the evidence
+    #[arg(long, value_enum)]
+    pub(crate) proof: ProofKind,
+    /// The public key (.pub)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) public: PathBuf,
+    /// PIV: the certificate that the token made for the slot, PEM or DER
+    #[arg(long, value_name = "FILE", required_if_eq_any = [("proof", "piv"), ("proof", "openpgp")])]
+    pub(crate) slot: Option<PathBuf>,
+    /// PIV: the certificate of the device (f9), PEM or DER
+    #[arg(long, value_name = "FILE", required_if_eq_any = [("proof", "piv"), ("proof", "openpgp")])]
+    pub(crate) device: Option<PathBuf>,
+    /// FIDO: the attestation
+    #[arg(long, value_name = "FILE", required_if_eq("proof", "fido"))]
+    pub(crate) attestation: Option<PathBuf>,
+    /// FIDO: the challenge that it answers
+    #[arg(long, value_name = "FILE", required_if_eq("proof", "fido"))]
+    pub(crate) challenge: Option<PathBuf>,
+    /// One line of JSON instead of a page
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EnrollCommand {
+    /// A FIDO token: ssh-keygen makes a key that needs its PIN and touch
+    Fido(EnrollFidoOptions),
+    /// A PIV token: the key is made in one of its slots
+    Piv(EnrollPivOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EnrollOptions {
+    /// The person, by the id in the policy
+    #[arg(long, value_name = "ID")]
+    pub(crate) person: String,
+    /// What the person calls the token, such as blue
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) label: String,
+    /// The policy; evidence goes into evidence/ beside it [default: the candidate /etc/tom/policy.toml]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Append the entry to the policy instead of printing it
+    #[arg(long)]
+    pub(crate) write: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EnrollFidoOptions {
+    #[command(flatten)]
+    pub(crate) common: EnrollOptions,
+    /// Where the key's file goes [default: ~/.ssh/id_tom_LABEL]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// A P-256 key, for tokens without Ed25519
+    #[arg(long)]
+    pub(crate) ecdsa: bool,
+    /// Keep the key's handle on the token, so that 'ssh-keygen -K' finds it on another workstation
+    #[arg(long)]
+    pub(crate) resident: bool,
+    /// The FIDO application; it begins with ssh:
+    #[arg(long, value_name = "TEXT", default_value = "ssh:", value_parser = ssh_application)]
+    pub(crate) application: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EnrollPivOptions {
+    #[command(flatten)]
+    pub(crate) common: EnrollOptions,
+    /// Where the key goes: 9a, 9c, 9d, 9e or 82 to 95
+    #[arg(long, value_name = "SLOT", default_value = "9a")]
+    pub(crate) slot: String,
+    /// The kind of key: ecc-p256, ecc-p384, rsa-2048, rsa-3072 or rsa-4096
+    #[arg(long, value_name = "KIND", default_value = "ecc-p256")]
+    pub(crate) algorithm: String,
+    /// When the PIN is needed: once or always
+    #[arg(long, value_name = "RULE", default_value = "once")]
+    pub(crate) pin_policy: String,
+    /// When the token must be touched: never, cached (15 seconds) or always
+    #[arg(long, value_name = "RULE", default_value = "cached")]
+    pub(crate) touch_policy: String,
+    /// The token in this reader
+    #[arg(long, value_name = "NAME")]
+    pub(crate) reader: Option<String>,
+    /// The token with this serial number
+    #[arg(long, value_name = "N")]
+    pub(crate) serial: Option<u32>,
+    /// Replace what is in the slot; the key there is gone for ever
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+}
+
+fn ssh_application(text: &str) -> Result<String, &'static str> {
+    if text.starts_with("ssh:") && text.chars().all(|c| c.is_ascii_graphic() && c != ',') {
+        Ok(text.to_owned())
+    } else {
+        Err("an application for SSH begins with 'ssh:' and has no spaces")
+    }
 }
 
 #[derive(Debug, Args)]

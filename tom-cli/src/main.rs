@@ -9,8 +9,9 @@ mod commands;
 mod exit;
 mod output;
 mod policy_source;
+mod trust_anchors;
 
-use arguments::{Arguments, Command, PolicyCommand};
+use arguments::{Arguments, Command, EvidenceCommand, PolicyCommand};
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -22,6 +23,8 @@ fn main() -> ExitCode {
         Command::Access(options) => commands::access::run(&options),
         Command::Explain(options) => commands::explain::run(&options),
         Command::Decide { policy } => commands::decide::run(policy.as_deref()),
+        Command::Evidence(EvidenceCommand::Check(options)) => commands::evidence::run(&options),
+        Command::Enroll(command) => commands::enroll::run(&command),
         Command::Apply(options) => commands::apply::run(&options),
     };
     outcome.unwrap_or_else(|failure| failure.report()).into()

@@ -1,12 +1,14 @@
 //! Where a command reads a policy: a file of the caller's choice, or the active policy.
 
 use crate::exit::Failure;
-use libtom::policy::{self, Policy};
+use crate::trust_anchors;
+use libtom::policy::{self, Key, Policy};
+use libtom::proof::{self, Assessments, Trust};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use tom_host::active_policy::{self, ACTIVE_DIRECTORY, LARGEST_POLICY, SOURCE};
+use tom_host::active_policy::{self, ACTIVE_DIRECTORY, LARGEST_POLICY, PROOF, SOURCE};
 use tom_host::host_identity;
 
 /// The candidate.
@@ -14,21 +16,36 @@ pub(crate) const CANDIDATE: &str = "/etc/tom/policy.toml";
 /// Evidence named in the candidate.
 pub(crate) const CANDIDATE_EVIDENCE: &str = "/etc/tom/evidence";
 
-/// Reads a policy for a command that changes nothing: the file, else the active policy's text.
-pub(crate) fn read(file: Option<&Path>) -> Result<Policy, Failure> {
-    match file {
-        Some(file) => {
-            let text = text_of(file, read_bounded(file)?)?;
-            let policy = parse(file, &text)?;
-            let evidence = file.parent().unwrap_or(Path::new("")).join("evidence");
-            check_challenges(file, &policy, |name| read_bounded(&evidence.join(name)).ok())?;
-            Ok(policy)
-        }
-        None => read_active(),
-    }
+/// Contents of evidence files, by the name that the policy calls them.
+pub(crate) type EvidenceFiles = BTreeMap<String, Vec<u8>>;
+
+/// A policy with what its evidence proves: its keys stand by that.
+#[derive(Debug)]
+pub(crate) struct PolicyRead {
+    pub(crate) policy: Policy,
+    pub(crate) assessments: Assessments,
 }
 
-fn read_active() -> Result<Policy, Failure> {
+/// Reads a policy for a command that changes nothing: the file, with its evidence verified; else the active
+/// policy's text, with what was proven when it was applied.
+pub(crate) fn read(file: Option<&Path>) -> Result<PolicyRead, Failure> {
+    let Some(file) = file else { return read_active() };
+    let text = text_of(file, read_bounded(file)?)?;
+    let policy = parse(file, &text)?;
+    let directory = file.parent().unwrap_or(Path::new("")).join("evidence");
+    let (evidence, _) = evidence_of(&policy, |name| read_bounded(&directory.join(name)).ok());
+    check_challenges(file, &policy, &evidence)?;
+    Ok(assessed(policy, &evidence, &trust_anchors::read()?))
+}
+
+/// Lets the keys of a policy stand as their evidence says.
+pub(crate) fn assessed(mut policy: Policy, evidence: &EvidenceFiles, trust: &Trust) -> PolicyRead {
+    let assessments = proof::assess(&policy, |name| evidence.get(name).cloned(), trust);
+    assessments.settle(&mut policy);
+    PolicyRead { policy, assessments }
+}
+
+fn read_active() -> Result<PolicyRead, Failure> {
     let path = Path::new(ACTIVE_DIRECTORY).join(SOURCE);
     let bytes = active_policy::read_from_active(SOURCE).map_err(|error| {
         Failure::not_checked(format!(
@@ -36,7 +53,12 @@ fn read_active() -> Result<Policy, Failure> {
         ))
     })?;
     let text = text_of(&path, bytes)?;
-    parse(&path, &text)
+    let mut policy = parse(&path, &text)?;
+    // Without it, as with a policy of an earlier version, nothing was proven when it was applied.
+    let stored = active_policy::read_from_active(PROOF).ok();
+    let assessments = stored.and_then(|bytes| proof::read_stored(&bytes)).unwrap_or_default();
+    assessments.settle(&mut policy);
+    Ok(PolicyRead { policy, assessments })
 }
 
 /// Turns text into a policy; all problems are told, each with its place.
@@ -75,18 +97,13 @@ pub(crate) fn read_bounded(path: &Path) -> Result<Vec<u8>, Failure> {
 
 /// A FIDO challenge, by its bytes, belongs to one key: a second use would let one attestation stand for
 /// two enrolments. Files that are not there are told of elsewhere.
-pub(crate) fn check_challenges(
-    path: &Path,
-    policy: &Policy,
-    read: impl Fn(&str) -> Option<Vec<u8>>,
-) -> Result<(), Failure> {
-    let mut seen: BTreeMap<Vec<u8>, String> = BTreeMap::new();
+pub(crate) fn check_challenges(path: &Path, policy: &Policy, evidence: &EvidenceFiles) -> Result<(), Failure> {
+    let mut seen: BTreeMap<&[u8], String> = BTreeMap::new();
     let mut messages = Vec::new();
     for key in &policy.keys {
         let Some(policy::Evidence::Fido { challenge, .. }) = &key.evidence else { continue };
-        let Some(bytes) = read(challenge) else { continue };
-        let holder = policy.persons.get(key.person).map_or("?", |person| person.id.as_str());
-        let name = format!("{holder}'s key '{}'", key.label);
+        let Some(bytes) = evidence.get(challenge) else { continue };
+        let name = name_of(policy, key);
         if let Some(other) = seen.insert(bytes, name.clone()) {
             messages.push(format!(
                 "{}:{}: {name} and {other} have the same FIDO challenge; enrol one of them again, with a challenge of its own",
@@ -98,17 +115,20 @@ pub(crate) fn check_challenges(
     if messages.is_empty() { Ok(()) } else { Err(Failure::invalid(messages)) }
 }
 
+/// Whose key, and which, for people.
+pub(crate) fn name_of(policy: &Policy, key: &Key) -> String {
+    let holder = policy.persons.get(key.person).map_or("?", |person| person.id.as_str());
+    format!("{holder}'s key '{}'", key.label)
+}
+
 /// The id of this host.
 pub(crate) fn this_host() -> Result<host_identity::HostIdentity, Failure> {
     host_identity::read().map_err(|error| Failure::not_checked(error.to_string()))
 }
 
 /// The evidence files that a policy names, as far as they can be read; and the names of those that cannot.
-pub(crate) fn evidence_of(
-    policy: &Policy,
-    read: impl Fn(&Path) -> Option<Vec<u8>>,
-) -> (Vec<(String, Vec<u8>)>, Vec<String>) {
-    let (mut found, mut missing) = (BTreeMap::new(), Vec::new());
+pub(crate) fn evidence_of(policy: &Policy, read: impl Fn(&Path) -> Option<Vec<u8>>) -> (EvidenceFiles, Vec<String>) {
+    let (mut found, mut missing) = (EvidenceFiles::new(), Vec::new());
     for key in &policy.keys {
         for name in key.evidence.iter().flat_map(|evidence| evidence.files()) {
             match read(&PathBuf::from(name)) {
@@ -119,5 +139,5 @@ pub(crate) fn evidence_of(
             }
         }
     }
-    (found.into_iter().collect(), missing)
+    (found, missing)
 }

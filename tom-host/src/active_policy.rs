@@ -26,6 +26,10 @@ pub const RESOLVED: &str = "resolved";
 pub const SOURCE: &str = "policy.toml";
 /// Within it, the evidence named in the policy.
 pub const EVIDENCE: &str = "evidence";
+/// Within it, what the evidence proved.
+pub const PROOF: &str = "proof";
+/// Within it, the trust anchors that it rests on, but for the operator's own.
+pub const ANCHORS: &str = "anchors.pem";
 /// What is left when the active policy cannot be used.
 pub const FALLBACK: &str = "/var/lib/tom/fallback";
 

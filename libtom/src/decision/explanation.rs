@@ -34,6 +34,8 @@ pub struct Candidate {
     pub stopped_by: Option<Denial>,
     /// What that rule compared.
     pub compared: String,
+    /// The key that was tried, in wire form.
+    pub key: Option<Vec<u8>>,
 }
 
 /// A decision with its steps.
@@ -245,7 +247,11 @@ impl Candidate {
             Contender::Machine { machine, .. } => format!("machine {}", machine.id),
         };
         let compared = stopped_by.map_or_else(String::new, |denial| compared(asked, contender, denial));
-        Self { who, stopped_by, compared }
+        let key = match contender {
+            Contender::Person { key, .. } => Some(key.blob.to_vec()),
+            Contender::Machine { key, .. } => key.map(|key| key.blob.to_vec()),
+        };
+        Self { who, stopped_by, compared, key }
     }
 }
 
@@ -287,7 +293,8 @@ fn compared(asked: &Asked<'_, '_>, contender: Contender<'_>, denial: Denial) -> 
             Origin::NotNumeric => "what was given is no numeric address".to_string(),
             Origin::Local | Origin::Address(_) => "none was given".to_string(),
         },
-        Denial::PinNotProven => "assurance is \"attested\", and no evidence was verified".to_string(),
+        Denial::PinNotProven => "no verified evidence says that a PIN protects it".to_string(),
+        Denial::FirmwareTooOld => "its firmware is older than the policy takes, or unknown".to_string(),
         _ => String::new(),
     }
 }

@@ -423,7 +423,9 @@ fn examine(asked: &Asked<'_, '_>, contender: Contender<'_>) -> Result<(), Denial
     // Rule 8: the PIN. Machines have none; that is why they are declared.
     match (contender, key.map(|key| key.pin)) {
         (Contender::Machine { .. }, _) => Ok(()),
-        (Contender::Person { .. }, Some(PinStanding::Declared | PinStanding::NotNeeded)) => Ok(()),
+        (Contender::Person { .. }, Some(PinStanding::Proven | PinStanding::Declared | PinStanding::NotNeeded)) => {
+            Ok(())
+        }
         (Contender::Person { .. }, Some(PinStanding::FirmwareTooOld)) => Err(Denial::FirmwareTooOld),
         (Contender::Person { .. }, Some(PinStanding::NotProven) | None) => Err(Denial::PinNotProven),
     }

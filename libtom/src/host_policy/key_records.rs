@@ -159,7 +159,7 @@ mod tests {
         let sound = stored(&[key(Holder::Person(7))]);
         // [Stored, keys, count], then the head of the byte string, then type, PIN, flags.
         let records = sound.len() - SHORTEST - b"blobblue".len();
-        for (place, byte) in [(2, 2), (2, 0), (records, 7), (records + 1, 4), (records + 2, 3), (records + 2, 16)] {
+        for (place, byte) in [(2, 2), (2, 0), (records, 7), (records + 1, 5), (records + 2, 3), (records + 2, 16)] {
             let mut damaged = sound.clone();
             damaged[place] = byte;
             assert!(minicbor::decode::<Stored<'_>>(&damaged).is_err(), "byte {place} as {byte}");

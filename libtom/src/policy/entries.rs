@@ -70,13 +70,16 @@ pub enum Assurance {
 }
 
 /// A firmware version, `major.minor.patch`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, minicbor::Encode, minicbor::Decode)]
 pub struct Firmware {
     /// First number.
+    #[n(0)]
     pub major: u8,
     /// Second number.
+    #[n(1)]
     pub minor: u8,
     /// Third number, 0 where it is not written.
+    #[n(2)]
     pub patch: u8,
 }
 
@@ -202,6 +205,9 @@ pub enum PinStanding {
     /// Proven, but of a token whose firmware is older than the policy takes.
     #[n(3)]
     FirmwareTooOld,
+    /// Proven by the maker of the token.
+    #[n(4)]
+    Proven,
 }
 
 /// A person's key.

@@ -84,6 +84,8 @@ pub fn arc(rest: &[u64]) -> Vec<u64> {
 pub enum Issuer {
     /// The maker's root, as it should be.
     Root,
+    /// The same maker's root for tokens of another kind: FIDO for PIV, otherwise PIV.
+    WrongRoot,
     /// Another key under the root's name.
     OtherKey,
     /// The token itself.

@@ -2,7 +2,7 @@
 
 use crate::certificate::{Certificate, Extension, Issuer, Name, arc};
 use crate::key::{PrivateKey, SubjectKey, sha256};
-use crate::maker::{FIDO, Maker};
+use crate::maker::{FIDO_ROOT, Maker};
 use crate::{der, ssh};
 
 /// The model of a token that names no other.
@@ -60,6 +60,8 @@ pub struct FidoToken {
     pub long_cbor_length: bool,
     /// Lie: bytes after the attestation.
     pub trailing_blob: Vec<u8>,
+    /// No authenticator data in the file, which is what version v00 had.
+    pub omit_auth_data: bool,
     /// `ssh-sk-attest-v01`
     pub magic: String,
     /// Lie: a second certificate behind the first, in the same SSH string.
@@ -103,6 +105,7 @@ impl FidoToken {
             trailing_cbor: Vec::new(),
             long_cbor_length: false,
             trailing_blob: Vec::new(),
+            omit_auth_data: false,
             magic: "ssh-sk-attest-v01".to_owned(),
             second_certificate: None,
             reserved_flags: 0,
@@ -158,9 +161,14 @@ impl FidoToken {
     /// The certificate of the attestation key, DER.
     #[must_use]
     pub fn certificate(&self) -> Vec<u8> {
-        let key = self.attestation_key();
+        self.maker.issue(FIDO_ROOT, self.issuer, self.unsigned_certificate(), &self.attestation_key())
+    }
+
+    /// What that certificate says, before it is signed.
+    #[must_use]
+    pub fn unsigned_certificate(&self) -> Certificate {
         let subject = Name::authenticator("Simulated FIDO EE Serial 140696673984437");
-        let mut certificate = Certificate::new(Name::common(FIDO), subject, key.public());
+        let mut certificate = Certificate::new(Name::common(FIDO_ROOT), subject, self.attestation_key().public());
         certificate.not_before.clone_from(&self.not_before);
         certificate.not_after.clone_from(&self.not_after);
         if let Some(firmware) = self.firmware {
@@ -173,7 +181,7 @@ impl FidoToken {
             certificate.extensions.push(Extension::basic_constraints(is_ca, None));
         }
         certificate.extensions.extend_from_slice(&self.extra_certificate_extensions);
-        self.maker.issue(FIDO, self.issuer, certificate, &key)
+        certificate
     }
 
     /// The signature over the authenticator data and the challenge's hash, DER.
@@ -195,7 +203,7 @@ impl FidoToken {
             ssh::string(self.magic.as_bytes()),
             ssh::string(&certificates),
             ssh::string(&self.signature()),
-            ssh::string(&self.wrapped_auth_data()),
+            if self.omit_auth_data { Vec::new() } else { ssh::string(&self.wrapped_auth_data()) },
             self.reserved_flags.to_be_bytes().to_vec(),
             ssh::string(&self.reserved),
             self.trailing_blob.clone(),

@@ -28,6 +28,6 @@ pub mod ssh;
 pub use certificate::{Certificate, Extension, Issuer, Name, arc, damaged, pem};
 pub use fido::{FidoToken, SIMULATED_AAGUID};
 pub use key::{PrivateKey, SubjectKey};
-pub use maker::Maker;
+pub use maker::{FIDO_ROOT, Maker, OPENPGP_ROOT, PIV_ROOT};
 pub use openpgp::OpenPgpStatement;
 pub use piv::{LeafSigner, PivToken};

@@ -3,6 +3,13 @@
 use crate::certificate::{Certificate, Extension, Issuer, Name, pem};
 use crate::key::PrivateKey;
 
+/// The name of the root of PIV tokens; its key is `maker.key(PIV_ROOT)`.
+pub const PIV_ROOT: &str = "Simulated PIV Root CA";
+/// The name of the root of FIDO tokens; its key is `maker.key(FIDO_ROOT)`.
+pub const FIDO_ROOT: &str = "Simulated FIDO Root CA";
+/// The name of the root of OpenPGP cards; its key is `maker.key(OPENPGP_ROOT)`.
+pub const OPENPGP_ROOT: &str = "Simulated OpenPGP Root CA";
+
 /// A maker of tokens. Another name is another maker, with the same names on other keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Maker {
@@ -25,37 +32,37 @@ impl Maker {
     /// The root of PIV tokens, DER.
     #[must_use]
     pub fn piv_root_der(&self) -> Vec<u8> {
-        self.root(PIV)
+        self.root(PIV_ROOT)
     }
 
     /// The root of PIV tokens, PEM.
     #[must_use]
     pub fn piv_root_pem(&self) -> String {
-        pem(&self.root(PIV))
+        pem(&self.root(PIV_ROOT))
     }
 
     /// The root of FIDO tokens, DER.
     #[must_use]
     pub fn fido_root_der(&self) -> Vec<u8> {
-        self.root(FIDO)
+        self.root(FIDO_ROOT)
     }
 
     /// The root of FIDO tokens, PEM.
     #[must_use]
     pub fn fido_root_pem(&self) -> String {
-        pem(&self.root(FIDO))
+        pem(&self.root(FIDO_ROOT))
     }
 
     /// The root of OpenPGP cards, DER.
     #[must_use]
     pub fn openpgp_root_der(&self) -> Vec<u8> {
-        self.root(OPENPGP)
+        self.root(OPENPGP_ROOT)
     }
 
     /// The root of OpenPGP cards, PEM.
     #[must_use]
     pub fn openpgp_root_pem(&self) -> String {
-        pem(&self.root(OPENPGP))
+        pem(&self.root(OPENPGP_ROOT))
     }
 
     fn root(&self, common_name: &str) -> Vec<u8> {
@@ -72,6 +79,11 @@ impl Maker {
         of.issuer = Name::common(root);
         match issuer {
             Issuer::Root => of.signed_by(&self.key(root)),
+            Issuer::WrongRoot => {
+                let wrong = if root == PIV_ROOT { FIDO_ROOT } else { PIV_ROOT };
+                of.issuer = Name::common(wrong);
+                of.signed_by(&self.key(wrong))
+            }
             Issuer::OtherKey => of.signed_by(&self.key("another key under the root's name")),
             Issuer::SelfSigned => {
                 of.issuer = of.subject.clone();
@@ -80,7 +92,3 @@ impl Maker {
         }
     }
 }
-
-pub(crate) const PIV: &str = "Simulated PIV Root CA";
-pub(crate) const FIDO: &str = "Simulated FIDO Root CA";
-pub(crate) const OPENPGP: &str = "Simulated OpenPGP Root CA";

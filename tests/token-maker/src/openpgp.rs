@@ -3,7 +3,7 @@
 use crate::certificate::{Certificate, Extension, Issuer, Name, arc};
 use crate::der;
 use crate::key::{PrivateKey, SubjectKey};
-use crate::maker::{Maker, OPENPGP};
+use crate::maker::{Maker, OPENPGP_ROOT};
 
 /// An OpenPGP card with a key.
 #[derive(Clone, Debug)]
@@ -94,7 +94,7 @@ impl OpenPgpStatement {
         let mut device = Certificate::new(Self::device_name(), Self::device_name(), key.public());
         device.extensions.push(Extension::new(&arc(&[5, 3]), &der::octets(&self.firmware)));
         device.extensions.push(Extension::basic_constraints(true, Some(0)));
-        self.maker.issue(OPENPGP, self.device_issuer, device, &key)
+        self.maker.issue(OPENPGP_ROOT, self.device_issuer, device, &key)
     }
 
     fn device_name() -> Name {

@@ -4,7 +4,7 @@
 use crate::certificate::{Certificate, Extension, Issuer, Name, arc};
 use crate::der;
 use crate::key::{PrivateKey, SubjectKey};
-use crate::maker::{Maker, PIV};
+use crate::maker::{Maker, PIV_ROOT};
 
 /// Who signs the certificate of the slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,8 +122,8 @@ impl PivToken {
             LeafSigner::Device => leaf.signed_by(&self.device_key()),
             LeafSigner::OtherKey => leaf.signed_by(&self.maker.key("another key under the token's name")),
             LeafSigner::Root => {
-                leaf.issuer = Name::common(PIV);
-                leaf.signed_by(&self.maker.key(PIV))
+                leaf.issuer = Name::common(PIV_ROOT);
+                leaf.signed_by(&self.maker.key(PIV_ROOT))
             }
             LeafSigner::Itself => {
                 let key = PrivateKey::derived(&format!("slot {}", self.slot));
@@ -137,9 +137,14 @@ impl PivToken {
     /// The certificate in slot f9, DER.
     #[must_use]
     pub fn device_certificate(&self) -> Vec<u8> {
-        let key = self.device_key();
+        self.maker.issue(PIV_ROOT, self.device_issuer, self.device(), &self.device_key())
+    }
+
+    /// What the certificate in slot f9 says, before it is signed.
+    #[must_use]
+    pub fn device(&self) -> Certificate {
         let name = Name::common(&self.device_common_name);
-        let mut device = Certificate::new(name.clone(), name, key.public());
+        let mut device = Certificate::new(Name::common(PIV_ROOT), name, self.device_key().public());
         device.not_before.clone_from(&self.not_before);
         device.not_after.clone_from(&self.not_after);
         if let Some(firmware) = self.device_firmware.or(self.firmware) {
@@ -152,7 +157,7 @@ impl PivToken {
             device.extensions.push(Extension::basic_constraints(is_ca, self.device_path_length));
         }
         device.extensions.extend_from_slice(&self.extra_device_extensions);
-        self.maker.issue(PIV, self.device_issuer, device, &key)
+        device
     }
 
     /// The attack with a slot's key as an authority: a key in a slot signs whatever its owner

@@ -83,9 +83,11 @@ fn verifies(name: &str, root: &[u8], between: Option<&[u8]>, leaf: &[u8]) -> boo
 }
 
 fn shown(certificate: &[u8]) -> String {
-    let (read, said) = openssl(&["x509", "-noout", "-text", "-certopt", "ext_dump"], pem(certificate).as_bytes());
+    let arguments = ["x509", "-noout", "-text", "-nameopt", "oneline", "-certopt", "ext_dump"];
+    let (read, said) = openssl(&arguments, pem(certificate).as_bytes());
     assert!(read, "{said}");
-    said
+    // Without line breaks, which differ between releases.
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[test]
@@ -102,6 +104,7 @@ fn openssl_verifies_the_honest_chains_and_no_other() {
     }
     let lies = [
         PivToken { device_issuer: Issuer::OtherKey, ..sound.clone() },
+        PivToken { device_issuer: Issuer::WrongRoot, ..sound.clone() },
         PivToken { device_issuer: Issuer::SelfSigned, ..sound.clone() },
         PivToken { device_is_ca: Some(false), device_path_length: None, ..sound.clone() },
         PivToken { device_is_ca: None, ..sound.clone() },
@@ -135,28 +138,28 @@ fn openssl_shows_what_was_meant() {
         "Subject: CN = YubiKey PIV Attestation 9a",
         "Not After : Dec 31 23:59:59 9999 GMT",
         "Signature Algorithm: ecdsa-with-SHA256",
-        "1.3.6.1.4.1.41482.3.3: \n                0000 - 05 07 04 ",
-        "1.3.6.1.4.1.41482.3.7: \n                0000 - 02 04 00 f0 0f 14 ",
-        "1.3.6.1.4.1.41482.3.8: \n                0000 - 02 03 ",
-        "1.3.6.1.4.1.41482.3.9: \n                0000 - 81 ",
+        "1.3.6.1.4.1.41482.3.3: 0000 - 05 07 04",
+        "1.3.6.1.4.1.41482.3.7: 0000 - 02 04 00 f0 0f 14",
+        "1.3.6.1.4.1.41482.3.8: 0000 - 02 03",
+        "1.3.6.1.4.1.41482.3.9: 0000 - 81",
     ] {
         assert!(leaf.contains(expected), "{expected} in {leaf}");
     }
     let device = shown(&token.device_certificate());
-    for expected in ["Issuer: CN = Simulated PIV Root CA", "1.3.6.1.4.1.41482.3.10: ", "CA:TRUE, pathlen:0"] {
+    for expected in ["Issuer: CN = Simulated PIV Root CA", "1.3.6.1.4.1.41482.3.10:", "CA:TRUE, pathlen:0"] {
         assert!(device.contains(expected), "{expected} in {device}");
     }
     let fido = shown(&FidoToken::sound(&maker()).certificate());
     for expected in [
         "Subject: C = SE, O = Simulated, OU = Authenticator Attestation, CN = Simulated FIDO EE",
-        "1.3.6.1.4.1.41482.13.1: \n                0000 - 04 03 05 07 04 ",
-        "1.3.6.1.4.1.45724.1.1.4: \n                0000 - 04 10 73 69 6d",
-        "X509v3 Basic Constraints: critical\n                CA:FALSE",
+        "1.3.6.1.4.1.41482.13.1: 0000 - 04 03 05 07 04",
+        "1.3.6.1.4.1.45724.1.1.4: 0000 - 04 10 73 69 6d",
+        "X509v3 Basic Constraints: critical CA:FALSE",
     ] {
         assert!(fido.contains(expected), "{expected} in {fido}");
     }
     let statement = shown(&OpenPgpStatement::sound(&maker()).statement());
-    assert!(statement.contains("1.3.6.1.4.1.41482.5.8: \n                0000 - 04 01 02 "), "{statement}");
+    assert!(statement.contains("1.3.6.1.4.1.41482.5.8: 0000 - 04 01 02"), "{statement}");
 }
 
 #[test]

@@ -3,18 +3,19 @@
 use crate::arguments::AccessOptions;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Paint};
-use crate::policy_source;
+use crate::policy_source::{self, PolicyRead};
 use libtom::moment::Moment;
 use libtom::network::NetworkSet;
 use libtom::policy::{
     AccountPattern, Command, Grant, HostSelector, Key, Machine, MachineAccess, Party, Person, PinStanding, Policy,
 };
+use libtom::proof::Assessments;
 use std::fmt::Display;
 use tom_host::clock;
 
 /// Lists who may enter.
 pub(crate) fn run(options: &AccessOptions) -> Result<Exit, Failure> {
-    let policy = policy_source::read(options.policy.as_deref())?;
+    let PolicyRead { policy, assessments } = policy_source::read(options.policy.as_deref())?;
     // The active policy is asked about this host; a file is shown whole unless a host is named.
     let host = match (&options.host, &options.policy) {
         (Some(host), _) => Some(host.clone()),
@@ -24,6 +25,7 @@ pub(crate) fn run(options: &AccessOptions) -> Result<Exit, Failure> {
     let now = Moment::from_unix(clock::now());
     let list = List {
         policy: &policy,
+        assessments: &assessments,
         host: host.as_deref(),
         account: options.account.as_deref(),
         now,
@@ -35,6 +37,7 @@ pub(crate) fn run(options: &AccessOptions) -> Result<Exit, Failure> {
 
 struct List<'p> {
     policy: &'p Policy,
+    assessments: &'p Assessments,
     host: Option<&'p str>,
     account: Option<&'p str>,
     now: Moment,
@@ -117,6 +120,11 @@ impl List<'_> {
         let spare = if key.break_glass { ", break-glass" } else { "" };
         let text = match key.pin {
             PinStanding::NotProven => self.paint.red(&format!("{}: PIN not proven{spare}", key.label)),
+            PinStanding::Proven => {
+                let assessment = self.assessments.of(key.public.blob());
+                let token = assessment.map_or_else(String::new, |proven| format!(" ({})", proven.sentence));
+                self.paint.green(&format!("{}: {}, proven{token}{spare}", key.label, key.proof.name()))
+            }
             PinStanding::Declared => {
                 self.paint.yellow(&format!("{}: {}, declared{spare}", key.label, key.proof.name()))
             }

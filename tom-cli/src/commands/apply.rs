@@ -1,14 +1,17 @@
 //! `tom apply`: the candidate becomes the active policy, or nothing changes.
 
 use crate::arguments::ApplyOptions;
+use crate::commands::check;
 use crate::exit::{Exit, Failure};
 use crate::output;
-use crate::policy_source::{self, CANDIDATE, CANDIDATE_EVIDENCE};
+use crate::policy_source::{self, CANDIDATE, CANDIDATE_EVIDENCE, PolicyRead};
+use crate::trust_anchors;
 use libtom::decision::{Decision, Groups, Key, Phase, Request, decide};
 use libtom::expectation::unmet;
 use libtom::host_policy::{HostFacts, HostPolicy, stored};
 use libtom::moment::Moment;
 use libtom::policy::{Policy, Service, warnings};
+use libtom::proof;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -39,9 +42,6 @@ fn apply(options: &ApplyOptions) -> Result<Exit, Failure> {
     let source = trusted(Path::new(CANDIDATE))?;
     let text = policy_source::text_of(Path::new(CANDIDATE), source.clone())?;
     let policy = policy_source::parse(Path::new(CANDIDATE), &text)?;
-    policy_source::check_challenges(Path::new(CANDIDATE), &policy, |name| {
-        trusted(&Path::new(CANDIDATE_EVIDENCE).join(name)).ok()
-    })?;
     let (evidence, missing) =
         policy_source::evidence_of(&policy, |name| trusted(&Path::new(CANDIDATE_EVIDENCE).join(name)).ok());
     for name in missing {
@@ -49,6 +49,12 @@ fn apply(options: &ApplyOptions) -> Result<Exit, Failure> {
             "warning: the evidence file {CANDIDATE_EVIDENCE}/{name} is missing, or not root's alone to write"
         ));
     }
+    policy_source::check_challenges(Path::new(CANDIDATE), &policy, &evidence)?;
+    // What the evidence proves is settled here, and never while a login is decided.
+    let trust = trust_anchors::read()?;
+    let read = policy_source::assessed(policy, &evidence, &trust);
+    check::tell_of_evidence(Path::new(CANDIDATE), &read);
+    let PolicyRead { policy, assessments } = read;
     for warning in warnings(&policy, now) {
         output::message(&format!("warning: {warning}"));
     }
@@ -79,7 +85,9 @@ fn apply(options: &ApplyOptions) -> Result<Exit, Failure> {
         resolved: &bytes,
         fallback: &fallback,
         governed: &active_policy::governed_list(&resolved.governed()),
-        evidence: &evidence,
+        proof: &proof::store(&assessments),
+        anchors: &trust_anchors::in_use(&trust, &assessments),
+        evidence: &Vec::from_iter(evidence),
         readers,
     })
     .map_err(|error| Failure::not_checked(error.to_string()))?;

@@ -2,25 +2,21 @@
 
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Paint};
-use crate::policy_source::{self, CANDIDATE};
+use crate::policy_source::{self, CANDIDATE, PolicyRead};
 use libtom::expectation::unmet;
 use libtom::host_policy::HostFacts;
 use libtom::moment::Moment;
-use libtom::policy::{Policy, warnings};
+use libtom::policy::{Assurance, PinStanding, Policy, warnings};
 use std::path::Path;
 use tom_host::clock;
 
 /// Checks a file, or the candidate.
 pub(crate) fn run(file: Option<&Path>) -> Result<Exit, Failure> {
     let file = file.unwrap_or(Path::new(CANDIDATE));
-    let policy = policy_source::read(Some(file))?;
+    let read = policy_source::read(Some(file))?;
+    let disproved = tell_of_evidence(file, &read);
+    let PolicyRead { policy, .. } = read;
     let now = Moment::from_unix(clock::now());
-    let evidence = file.parent().unwrap_or(Path::new("")).join("evidence");
-    let (_, missing) =
-        policy_source::evidence_of(&policy, |name| policy_source::read_bounded(&evidence.join(name)).ok());
-    for name in missing {
-        output::message(&format!("warning: the evidence file {} cannot be read", evidence.join(name).display()));
-    }
     for warning in warnings(&policy, now) {
         output::message(&format!("warning: {warning}"));
     }
@@ -30,13 +26,41 @@ pub(crate) fn run(file: Option<&Path>) -> Result<Exit, Failure> {
         output::place(&format!("{}:{expectation}", file.display()));
     }
     let paint = Paint::for_stdout();
-    let (verdict, exit) = match unmet.len() {
-        0 => (paint.green("sound"), Exit::Fine),
-        1 => (paint.red("1 expectation does not hold"), Exit::Findings),
-        n => (paint.red(&format!("{n} expectations do not hold")), Exit::Findings),
+    let (verdict, exit) = match (unmet.len(), disproved) {
+        (0, 0) => (paint.green("sound"), Exit::Fine),
+        (0, n) => (paint.red(&format!("{n} of the keys' evidence proves nothing")), Exit::Findings),
+        (1, _) => (paint.red("1 expectation does not hold"), Exit::Findings),
+        (n, _) => (paint.red(&format!("{n} expectations do not hold")), Exit::Findings),
     };
     output::data(&format!("{}: {verdict}; {}\n", file.display(), summary(&policy)));
     Ok(exit)
+}
+
+/// Tells what is wrong with the evidence, key by key; answers how many keys have evidence that should prove
+/// something and does not. Under `assurance = "declared"` nothing depends on it, and all of it is a warning.
+pub(crate) fn tell_of_evidence(file: &Path, read: &PolicyRead) -> usize {
+    let mut disproved = 0_usize;
+    let policy = &read.policy;
+    for key in policy.keys.iter().filter(|key| key.evidence.is_some()) {
+        let Some(assessment) = read.assessments.of(key.public.blob()) else { continue };
+        let place = format!("{}:{}: {}", file.display(), key.position, policy_source::name_of(policy, key));
+        let told = match (&assessment.reason, key.pin) {
+            (Some(reason), _) => {
+                let counts = assessment.is_disproved && policy.assurance == Assurance::Attested;
+                disproved = disproved.saturating_add(usize::from(counts));
+                format!("{reason}: {}", assessment.sentence)
+            }
+            (None, PinStanding::FirmwareTooOld) => {
+                let firmware = assessment.facts.as_ref().and_then(|facts| facts.firmware);
+                let found = firmware.map_or_else(|| "unknown".to_owned(), |firmware| firmware.to_string());
+                let minimum = policy.minimum_firmware.map_or_else(String::new, |minimum| minimum.to_string());
+                format!("firmware-too-old: its firmware is {found}, and the policy takes {minimum} or newer")
+            }
+            (None, _) => continue,
+        };
+        output::place(&format!("{place}: warning: {told}"));
+    }
+    disproved
 }
 
 fn summary(policy: &Policy) -> String {

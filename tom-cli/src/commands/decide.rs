@@ -23,7 +23,7 @@ const MOST_HOSTS: usize = 256;
 
 /// Answers until the input ends.
 pub(crate) fn run(file: Option<&Path>) -> Result<Exit, Failure> {
-    let policy = policy_source::read(file)?;
+    let policy = policy_source::read(file)?.policy;
     let this_host = policy_source::this_host()?;
     if file.is_some() {
         return answer_all(Policies::of(&policy, this_host, None));

@@ -14,7 +14,7 @@ type Sentences = BTreeMap<String, String>;
 
 /// Compares two policies.
 pub(crate) fn run(old: &Path, new: &Path) -> Result<Exit, Failure> {
-    let (old, new) = (policy_source::read(Some(old))?, policy_source::read(Some(new))?);
+    let (old, new) = (policy_source::read(Some(old))?.policy, policy_source::read(Some(new))?.policy);
     let paint = Paint::for_stdout();
     let mut page = format!("serial {} to {}\n", old.serial, new.serial);
     if new.serial < old.serial {

@@ -3,8 +3,8 @@
 use crate::arguments::ExplainOptions;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Paint};
-use crate::policy_source;
-use libtom::decision::{Explanation, Groups, Key, Origin, Phase, Reason, Request, explain};
+use crate::policy_source::{self, PolicyRead};
+use libtom::decision::{Candidate, Denial, Explanation, Groups, Key, Origin, Phase, Reason, Request, explain};
 use libtom::host_policy::{HostFacts, HostPolicy};
 use libtom::moment::Moment;
 use libtom::policy::{Policy, Service, Verdict};
@@ -25,12 +25,13 @@ pub(crate) fn run(options: &ExplainOptions) -> Result<Exit, Failure> {
                 return Err(Failure::not_checked(format!("{fault}; run as root, or name a file with --policy FILE")));
             }
             let text = if fault.is_none() { policy_source::read(None).ok() } else { None };
-            let question = Question { options, id: &id, facts: Facts::of_this_host(options, policy) };
+            let facts = Facts::of_this_host(options, policy);
+            let question = Question { options, id: &id, facts };
             question.answer(policy, text.as_ref(), fault)
         });
     }
     let text = policy_source::read(options.policy.as_deref())?;
-    let policy = HostPolicy::resolve(&text, HostFacts { id: &id, console: this_host.console });
+    let policy = HostPolicy::resolve(&text.policy, HostFacts { id: &id, console: this_host.console });
     let question = Question { options, id: &id, facts: Facts::assumed(options) };
     question.answer(&policy, Some(&text), None)
 }
@@ -96,10 +97,10 @@ impl Question<'_> {
     fn answer(
         &self,
         policy: &HostPolicy<'_>,
-        text: Option<&Policy>,
+        text: Option<&PolicyRead>,
         fault: Option<&PolicyFault>,
     ) -> Result<Exit, Failure> {
-        let keys = self.keys(text)?;
+        let keys = self.keys(text.map(|text| &text.policy))?;
         let paint = Paint::for_stdout();
         let at = self.options.at.unwrap_or_else(|| Moment::from_unix(clock::now()).not_before(policy.applied()));
         let mut page = self.heading(at, paint);
@@ -111,7 +112,7 @@ impl Question<'_> {
             let explanation = self.explain(policy, key, at);
             any_in |= explanation.decision.verdict() != Verdict::Deny;
             page.push('\n');
-            page.push_str(&written(&explanation, paint));
+            page.push_str(&written(&explanation, text, paint));
         }
         output::data(&page);
         Ok(if any_in { Exit::Fine } else { Exit::Findings })
@@ -173,8 +174,23 @@ fn strs(list: Option<&Vec<String>>) -> Option<Vec<&str>> {
     list.map(|list| list.iter().map(String::as_str).collect())
 }
 
+/// What the evidence of a key that rule 8 stopped lacks.
+fn of_evidence(candidate: &Candidate, text: Option<&PolicyRead>) -> Option<String> {
+    let denial =
+        candidate.stopped_by.filter(|denial| matches!(denial, Denial::PinNotProven | Denial::FirmwareTooOld))?;
+    let PolicyRead { policy, assessments } = text?;
+    let assessment = assessments.of(candidate.key.as_ref()?)?;
+    if let Some(reason) = &assessment.reason {
+        return Some(format!("{reason}: {}", assessment.sentence));
+    }
+    let minimum = policy.minimum_firmware.filter(|_| denial == Denial::FirmwareTooOld)?;
+    let firmware = assessment.facts.as_ref().and_then(|facts| facts.firmware);
+    let found = firmware.map_or_else(|| "unknown".to_owned(), |firmware| firmware.to_string());
+    Some(format!("firmware {found}, and the policy takes {minimum} or newer"))
+}
+
 /// An explanation as a page: rules passed, who was tried, the verdict, what to change.
-fn written(explanation: &Explanation<'_>, paint: Paint) -> String {
+fn written(explanation: &Explanation<'_>, text: Option<&PolicyRead>, paint: Paint) -> String {
     let mut page = String::new();
     let mut rows = Vec::new();
     for step in &explanation.steps {
@@ -184,8 +200,10 @@ fn written(explanation: &Explanation<'_>, paint: Paint) -> String {
         let outcome = match candidate.stopped_by {
             None => paint.green("passes rules 5 to 8"),
             Some(denial) => {
-                let compared =
-                    if candidate.compared.is_empty() { String::new() } else { format!(": {}", candidate.compared) };
+                let compared = match of_evidence(candidate, text).unwrap_or_else(|| candidate.compared.clone()) {
+                    compared if compared.is_empty() => String::new(),
+                    compared => format!(": {compared}"),
+                };
                 format!("{}{compared}", paint.red(&format!("rule {}, {}", denial.rule(), denial.name())))
             }
         };

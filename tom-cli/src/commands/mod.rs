@@ -5,4 +5,6 @@ pub(crate) mod apply;
 pub(crate) mod check;
 pub(crate) mod decide;
 pub(crate) mod diff;
+pub(crate) mod enroll;
+pub(crate) mod evidence;
 pub(crate) mod explain;

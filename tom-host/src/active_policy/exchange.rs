@@ -7,7 +7,7 @@
 //! was taken out. The list names whom either governs until the new policy is active. What a killed run left
 //! behind is cleared away by the next.
 
-use super::{ACTIVE_DIRECTORY, EVIDENCE, FALLBACK, LARGEST_POLICY, RESOLVED, SOURCE, STATE_DIRECTORY};
+use super::{ACTIVE_DIRECTORY, ANCHORS, EVIDENCE, FALLBACK, LARGEST_POLICY, PROOF, RESOLVED, SOURCE, STATE_DIRECTORY};
 use crate::trusted_file::{TrustError, TrustedDirectory};
 use rustix::fs::{CWD, FlockOperation, Gid, Mode, RenameFlags, Uid, flock, renameat, renameat_with};
 use rustix::io::Errno;
@@ -35,6 +35,10 @@ pub struct NewPolicy<'a> {
     pub fallback: &'a [u8],
     /// Whom it governs, as a list (see [`super::governed_list`]).
     pub governed: &'a str,
+    /// What the evidence proved, stored (see libtom's `proof::store`).
+    pub proof: &'a [u8],
+    /// The trust anchors that it rests on, PEM.
+    pub anchors: &'a str,
     /// Evidence files: name below the evidence directory, content.
     pub evidence: &'a [(String, Vec<u8>)],
     /// The group of `_tom`, which reads all this.
@@ -87,7 +91,8 @@ pub struct Exchanged {
 /// Says which step failed; the active policy is then what it was before.
 pub fn exchange(new: &NewPolicy<'_>) -> Result<Exchanged, ExchangeError> {
     TrustedDirectory::open(Path::new(STATE_DIRECTORY))?;
-    for content in [new.source, new.resolved, new.fallback, new.governed.as_bytes()] {
+    for content in [new.source, new.resolved, new.fallback, new.governed.as_bytes(), new.proof, new.anchors.as_bytes()]
+    {
         check_size(content)?;
     }
     let _lock = lock()?;
@@ -169,6 +174,8 @@ fn write_all(new: &NewPolicy<'_>) -> Result<(), ExchangeError> {
     make_directory(directory, new.readers)?;
     write_file(&directory.join(SOURCE), new.source, new.readers)?;
     write_file(&directory.join(RESOLVED), new.resolved, new.readers)?;
+    write_file(&directory.join(PROOF), new.proof, new.readers)?;
+    write_file(&directory.join(ANCHORS), new.anchors.as_bytes(), new.readers)?;
     let evidence = directory.join(EVIDENCE);
     make_directory(&evidence, new.readers)?;
     for (name, content) in new.evidence {

@@ -101,6 +101,7 @@ fn known_networks(names: &Names) -> String {
     if names.networks.is_empty() {
         return "write a section [networks] that defines it".to_string();
     }
-    let known: Vec<&str> = names.networks.keys().take(12).map(String::as_str).collect();
+    // Names that are themselves a problem are among them.
+    let known: Vec<String> = names.networks.keys().take(12).map(|name| printable(name)).collect();
     format!("write one of {}, or define it in [networks]", known.join(", "))
 }

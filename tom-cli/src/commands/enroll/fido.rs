@@ -1,0 +1,153 @@
+//! A FIDO token: ssh-keygen makes the key, with the options without which nothing would be proven.
+
+use super::{Enrolled, Sitting};
+use crate::arguments::EnrollFidoOptions;
+use crate::exit::Failure;
+use crate::output;
+use crate::policy_source::{read_bounded, text_of};
+use libtom::moment::Moment;
+use libtom::proof::{EnrolmentChallenge, Trust, fido};
+use libtom::public_key::PublicKey;
+use std::fs::{self, DirBuilder, File};
+use std::io::Read;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tom_host::clock;
+
+/// Makes the key; its files appear only when it is proven.
+pub(super) fn enroll(options: &EnrollFidoOptions, sitting: &Sitting, trust: &Trust) -> Result<Enrolled, Failure> {
+    sitting.refuse_taken(&[".attest", ".challenge"])?;
+    let key_file = key_file(options)?;
+    let workshop = Workshop::beside(&key_file)?;
+    let challenge = challenge(options)?;
+    fs::write(workshop.path("challenge"), &challenge).map_err(|error| workshop.failed(&error))?;
+    output::message("ssh-keygen now makes the key: enter the token's PIN and touch it when it blinks");
+    make(options, &workshop)?;
+
+    let line = read_text(&workshop.path("key.pub"))?;
+    let key = PublicKey::parse(&line).map_err(|error| Failure::not_checked(format!("the new public key {error}")))?;
+    let attestation = read_bounded(&workshop.path("attestation"))?;
+    let attested = fido::verify(&key, &attestation, challenge.as_bytes(), trust).map_err(|refusal| {
+        Failure::findings(vec![format!("this key is not enrolled, and was thrown away: {}: {refusal}", refusal.name())])
+    })?;
+    let words: Vec<&str> = line.split_ascii_whitespace().take(2).collect();
+    if attested.is_proven() {
+        workshop.hand_over("key", &key_file)?;
+        workshop.hand_over("key.pub", &key_file.with_extension("pub"))?;
+    }
+    Ok(Enrolled {
+        public: words.join(" "),
+        proof: "fido",
+        evidence: [
+            ("attestation", ".attest".to_owned(), attestation),
+            ("challenge", ".challenge".to_owned(), challenge.into_bytes()),
+        ],
+        attested,
+        remarks: vec![format!(
+            "written: {0} and {0}.pub; the first belongs on the person's workstation, and is useless without the token",
+            key_file.display()
+        )],
+    })
+}
+
+fn make(options: &EnrollFidoOptions, workshop: &Workshop) -> Result<(), Failure> {
+    let kind = if options.ecdsa { "ecdsa-sk" } else { "ed25519-sk" };
+    let mut command = Command::new("ssh-keygen");
+    command.args(["-q", "-t", kind, "-N", "", "-O", "verify-required"]);
+    command.arg("-O").arg(format!("challenge={}", workshop.path("challenge").display()));
+    command.arg("-O").arg(format!("write-attestation={}", workshop.path("attestation").display()));
+    command.arg("-O").arg(format!("application={}", options.application));
+    if options.resident {
+        command.args(["-O", "resident"]);
+    }
+    command.arg("-C").arg(format!("tom:{}:{}", options.common.person, options.common.label));
+    command.arg("-f").arg(workshop.path("key"));
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err(Failure::findings(vec![
+            "ssh-keygen made no key: a wrong PIN, no token, or a token without a PIN ('ykman fido access change-pin' \
+             sets one); an older token may need --ecdsa"
+                .to_owned(),
+        ])),
+        Err(error) => Err(Failure::not_checked(format!(
+            "ssh-keygen cannot be run: {error}; install openssh-client (8.4 or newer)"
+        ))),
+    }
+}
+
+/// Names person, label and moment, and is never the same twice.
+fn challenge(options: &EnrollFidoOptions) -> Result<String, Failure> {
+    let mut nonce = [0; 32];
+    File::open("/dev/urandom")
+        .and_then(|mut random| random.read_exact(&mut nonce))
+        .map_err(|error| Failure::not_checked(format!("/dev/urandom: {error}")))?;
+    let made_for = EnrolmentChallenge { person: &options.common.person, label: &options.common.label };
+    Ok(made_for.text(Moment::from_unix(clock::now()), &nonce))
+}
+
+fn key_file(options: &EnrollFidoOptions) -> Result<PathBuf, Failure> {
+    let path = match &options.key {
+        Some(path) => path.clone(),
+        None => {
+            let home = std::env::home_dir().ok_or_else(|| {
+                Failure::not_checked("there is no home directory: name the key's file with --key FILE")
+            })?;
+            home.join(".ssh").join(format!("id_tom_{}", options.common.label))
+        }
+    };
+    for path in [path.clone(), path.with_extension("pub")] {
+        if path.symlink_metadata().is_ok() {
+            return Err(Failure::not_checked(format!(
+                "{} is there already: name another file with --key FILE",
+                path.display()
+            )));
+        }
+    }
+    Ok(path)
+}
+
+fn read_text(path: &Path) -> Result<String, Failure> {
+    text_of(path, read_bounded(path)?)
+}
+
+/// A private directory beside the key's file, gone with the enrolment.
+struct Workshop {
+    directory: PathBuf,
+}
+
+impl Workshop {
+    fn beside(key_file: &Path) -> Result<Self, Failure> {
+        let parent = key_file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let directory = parent.join(format!(".tom-enroll-{}", std::process::id()));
+        let workshop = Self { directory };
+        // ~/.ssh is there, or made as ssh would make it; this directory must be new.
+        DirBuilder::new()
+            .mode(0o700)
+            .recursive(true)
+            .create(parent)
+            .and_then(|()| DirBuilder::new().mode(0o700).create(&workshop.directory))
+            .map_err(|error| workshop.failed(&error))?;
+        Ok(workshop)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// Links first: a file that has appeared meanwhile is not written over.
+    fn hand_over(&self, name: &str, to: &Path) -> Result<(), Failure> {
+        fs::hard_link(self.path(name), to)
+            .map_err(|error| Failure::not_checked(format!("{}: {error}; the key was thrown away", to.display())))
+    }
+
+    fn failed(&self, error: &std::io::Error) -> Failure {
+        Failure::not_checked(format!("{}: {error}", self.directory.display()))
+    }
+}
+
+impl Drop for Workshop {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}

@@ -1,0 +1,93 @@
+//! `tom enroll`: a person's new token, in one sitting.
+//!
+//! The key is made on the token, what the token attests is verified as `tom apply` will verify it, and only then is
+//! there a yes: the evidence is kept and the policy entry printed. Whatever fails before that leaves nothing behind.
+//! No secret passes through here: ssh-keygen asks for a FIDO token's PIN, tom-enroll-piv for a PIV token's.
+
+mod entry;
+mod fido;
+mod piv;
+mod sitting;
+
+use crate::arguments::{EnrollCommand, EnrollOptions};
+use crate::commands::evidence::facts_in_words;
+use crate::exit::{Exit, Failure};
+use crate::output::{self, Paint};
+use crate::trust_anchors;
+use entry::Entry;
+use libtom::proof::Attested;
+use sitting::Sitting;
+
+/// A token that has made its key: the key and what stands for it.
+struct Enrolled {
+    /// `TYPE BASE64`.
+    public: String,
+    /// The word in the policy.
+    proof: &'static str,
+    /// Evidence files: the key in the policy, the end of the file's name, the content.
+    evidence: [(&'static str, String, Vec<u8>); 2],
+    /// What it proves.
+    attested: Attested,
+    /// What the person has to know beside.
+    remarks: Vec<String>,
+}
+
+/// Enrols a token.
+pub(crate) fn run(command: &EnrollCommand) -> Result<Exit, Failure> {
+    let options = match command {
+        EnrollCommand::Fido(options) => &options.common,
+        EnrollCommand::Piv(options) => &options.common,
+    };
+    // Everything that can be refused without the token is refused before it is asked for anything.
+    let trust = trust_anchors::read()?;
+    let sitting = Sitting::prepare(options)?;
+    let enrolled = match command {
+        EnrollCommand::Fido(options) => fido::enroll(options, &sitting, &trust)?,
+        EnrollCommand::Piv(options) => piv::enroll(options, &sitting, &trust)?,
+    };
+    let paint = Paint::for_stdout();
+    output::message(&format!("what the token's maker attests:\n{}", facts_in_words(&enrolled.attested.facts, paint)));
+    if let Some(shortfall) = enrolled.attested.shortfall {
+        return Err(Failure::findings(vec![format!("this key is not enrolled: {shortfall}")]));
+    }
+    let entry = Entry::new(options, &enrolled);
+    sitting.would_count(&entry, &enrolled, &trust)?;
+    let kept = sitting.keep(&enrolled)?;
+    tell(options, &sitting, &entry, &enrolled, &kept, paint)
+}
+
+fn tell(
+    options: &EnrollOptions,
+    sitting: &Sitting,
+    entry: &Entry,
+    enrolled: &Enrolled,
+    kept: &[String],
+    paint: Paint,
+) -> Result<Exit, Failure> {
+    for path in kept {
+        output::message(&format!("written: {path}"));
+    }
+    for remark in &enrolled.remarks {
+        output::message(remark);
+    }
+    if options.write {
+        sitting.append(entry)?;
+        output::message(&format!(
+            "written: the entry, at the end of {}; raise its serial, then 'tom policy check' and 'tom apply'",
+            sitting.policy_path().display()
+        ));
+    } else {
+        output::message(&format!(
+            "put this into {}, raise its serial, then 'tom policy check' and 'tom apply':",
+            sitting.policy_path().display()
+        ));
+        output::data(&entry.text());
+    }
+    if sitting.is_first_token() {
+        output::message(&paint.yellow(&format!(
+            "warning: this is the only token of '{}': enrol a second one now; a lost token locks the person out",
+            options.person
+        )));
+    }
+    Ok(Exit::Fine)
+}
