@@ -11,6 +11,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal};
 use rustix::thread::LinkNameSpaceType;
 
 use crate::{Card, End, Log, Token, serve};
@@ -18,6 +19,7 @@ use crate::{Card, End, Log, Token, serve};
 const SCRIPT: &str = include_str!("bench.sh");
 /// Where vpcd waits for a card: its usual place, as the network is the bench's own.
 pub const PORT: u16 = 0x8c7b;
+const SECOND_PORT: u16 = 0x8c7c;
 /// The name of the reader: that of a YubiKey, as Yubico's programs look at no other. pcscd adds ` 00 00`.
 pub const READER: &str = "Yubico YubiKey CCID";
 /// PKCS #11 of Yubico.
@@ -35,11 +37,18 @@ pub fn obstacle() -> Option<String> {
     if !rustix::process::geteuid().is_root() {
         return Some("a pcscd of one's own needs root (namespaces, mounts)".to_owned());
     }
-    if !Path::new("/usr/sbin/pcscd").exists() {
-        return Some("no pcscd (Debian package pcscd)".to_owned());
-    }
-    if !Path::new(DRIVER).exists() {
-        return Some("no virtual reader (Debian package vsmartcard-vpcd)".to_owned());
+    let needed = [
+        ("/usr/sbin/pcscd", "pcscd"),
+        (DRIVER, "vsmartcard-vpcd"),
+        (OPENSC_PKCS11, "opensc-pkcs11"),
+        ("/usr/bin/pkcs11-tool", "opensc"),
+        ("/usr/bin/yubico-piv-tool", "yubico-piv-tool"),
+        (YUBICO_PKCS11, "ykcs11"),
+    ];
+    for (path, package) in needed {
+        if !Path::new(path).exists() {
+            return Some(format!("no {path} (Debian package {package})"));
+        }
     }
     None
 }
@@ -51,8 +60,8 @@ pub struct Pcscd {
     holder: Child,
     first_pid: u32,
     directory: PathBuf,
-    /// Some card was in the reader.
-    used: AtomicBool,
+    /// Whether some card was in the first reader, and in the second.
+    used: [AtomicBool; 2],
 }
 
 impl Pcscd {
@@ -82,7 +91,7 @@ impl Pcscd {
             panic!("bench.sh failed; its messages are above");
         };
         let directory = PathBuf::from(format!("/proc/{first_pid}/root/run/pcscd"));
-        let pcscd = Self { holder, first_pid, directory, used: AtomicBool::new(false) };
+        let pcscd = Self { holder, first_pid, directory, used: Default::default() };
         let socket = pcscd.directory.join("pcscd.comm");
         wait(|| socket.exists()).unwrap_or_else(|| panic!("pcscd does not start:\n{}", pcscd.said()));
         pcscd
@@ -120,10 +129,20 @@ impl Pcscd {
         let askpass = self.directory.join("askpass");
         std::fs::write(&askpass, format!("#!/bin/sh\necho '{pin}'\n")).expect("askpass");
         std::fs::set_permissions(&askpass, Permissions::from_mode(0o700)).expect("its mode");
-        let mut command = self.command("ssh-agent");
-        command.arg("-D").arg("-a").arg(socket).stdout(Stdio::null());
-        let agent = Agent { process: command.spawn().expect("ssh-agent starts"), socket: socket.to_owned() };
-        wait(|| socket.exists()).ok_or("ssh-agent does not start")?;
+        // ssh-agent ends with the program that it starts, and that one with our end of its pipe.
+        let mut holder = self
+            .command("ssh-agent")
+            .arg("-a")
+            .arg(socket)
+            .args(["sh", "-c", "echo $SSH_AGENT_PID; exec cat"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("ssh-agent starts");
+        let mut line = String::new();
+        let stdout = holder.stdout.take().expect("a pipe");
+        BufReader::new(stdout).read_line(&mut line).expect("ssh-agent answers");
+        let agent = Agent { holder, pid: line.trim().parse().ok().and_then(Pid::from_raw), socket: socket.to_owned() };
         let added = self
             .command("ssh-add")
             .args(["-s", module])
@@ -165,25 +184,40 @@ impl Pcscd {
             .map_or_else(|error| error.to_string(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// Puts a card into the reader and waits until pcscd has seen it. The second one waits for the first to go.
+    /// Puts a card into the reader and waits until pcscd has seen it. Another one that is there must be pulled first.
     ///
     /// # Panics
     /// If the card cannot be made or pcscd does not see it.
     #[must_use]
-    #[allow(clippy::expect_used, clippy::panic, reason = "a card that cannot be inserted is a failed test")]
+    #[allow(clippy::expect_used, reason = "a card that cannot be inserted is a failed test")]
     pub fn insert(&self, card: Card) -> Inserted {
-        let token = Token::new(card).expect("a card");
-        self.insert_again(token)
+        self.insert_at(PORT, Token::new(card).expect("a card"))
     }
 
-    /// Puts a token that was pulled before into the reader again.
+    /// Puts a card into the second reader, `… 00 01`.
     ///
     /// # Panics
-    /// If pcscd does not see it.
+    /// As [`Pcscd::insert`].
     #[must_use]
+    #[allow(clippy::expect_used, reason = "a card that cannot be inserted is a failed test")]
+    pub fn insert_beside(&self, card: Card) -> Inserted {
+        self.insert_at(SECOND_PORT, Token::new(card).expect("a card"))
+    }
+
+    /// Puts a token that was pulled before into the first reader again.
+    ///
+    /// # Panics
+    /// As [`Pcscd::insert`].
+    #[must_use]
+    pub fn insert_again(&self, token: Token) -> Inserted {
+        self.insert_at(PORT, token)
+    }
+
     #[allow(clippy::expect_used, clippy::panic, reason = "a card that cannot be inserted is a failed test")]
-    pub fn insert_again(&self, mut token: Token) -> Inserted {
-        if self.used.swap(true, Ordering::Relaxed) {
+    fn insert_at(&self, port: u16, mut token: Token) -> Inserted {
+        let [first, second] = &self.used;
+        let used = if port == PORT { first } else { second };
+        if used.swap(true, Ordering::Relaxed) {
             std::thread::sleep(UNTIL_SEEN_GONE);
         }
         let log = token.log();
@@ -198,7 +232,7 @@ impl Pcscd {
                 Some(LinkNameSpaceType::Network),
             )
             .expect("the reader's network");
-            let stream = wait_for(|| TcpStream::connect((Ipv4Addr::LOCALHOST, PORT)).ok()).expect("the reader");
+            let stream = wait_for(|| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()).expect("the reader");
             connected.send(stream.try_clone().expect("a second handle")).expect("the test waits");
             let end = serve(stream, &mut token, || {
                 // The test waits for the first time alone.
@@ -224,14 +258,18 @@ impl Drop for Pcscd {
 /// An ssh-agent that asks the token. Dropping it ends it.
 #[derive(Debug)]
 pub struct Agent {
-    process: Child,
+    holder: Child,
+    pid: Option<Pid>,
     socket: PathBuf,
 }
 
 impl Drop for Agent {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        if let Some(pid) = self.pid {
+            let _ = rustix::process::kill_process(pid, Signal::TERM);
+        }
+        drop(self.holder.stdin.take());
+        let _ = self.holder.wait();
         let _ = std::fs::remove_file(&self.socket);
     }
 }

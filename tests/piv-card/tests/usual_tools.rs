@@ -222,3 +222,13 @@ fn a_pulled_card_is_gone_and_comes_again() {
     let _again = pcscd.insert_again(inserted.pull().honest());
     said(&mut piv_tool(&pcscd, &["-a", "verify-pin", "-P", FACTORY_PIN]));
 }
+
+#[test]
+fn two_tokens_at_once() {
+    let Some(pcscd) = bench() else { return };
+    let (_first, _second) = (pcscd.insert(Card::new(1)), pcscd.insert_beside(Card::new(2)));
+    for (reader, serial) in [("00 00", "1"), ("00 01", "2")] {
+        let status = said(pcscd.command("yubico-piv-tool").args(["-a", "status", "-r", &format!("{READER} {reader}")]));
+        assert!(status.contains(&format!("Serial Number:\t{serial}\n")), "{status}");
+    }
+}
