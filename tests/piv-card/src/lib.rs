@@ -1,7 +1,7 @@
 //! A PIV card in software, for tests alone: a YubiKey behind the virtual reader of vsmartcard.
 //!
 //! pcscd and everything above it is real, so a test sees what a user's programs see. [`Card`] says what the token is
-//! and how it lies, [`Token`] answers commands, [`serve`] is its wire to the reader, and [`bench`] starts a pcscd that
+//! and how it lies, [`Token`] answers commands, [`serve`] is its wire to the reader, and [`mod@bench`] starts a pcscd that
 //! the machine's own never hears of:
 //!
 //! ```no_run
