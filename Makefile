@@ -43,6 +43,7 @@ demo: build
 # Speed, as ratios measured in one run. `make bench PARTS="hook decide"` runs these parts; all take five minutes.
 bench: build
 	$(CARGO) build --release --locked -p tom-tests --bins
+	$(CARGO) build --release --locked -p libtom --example time-proof
 	target/release/bench $(PARTS)
 
 packages:

@@ -1,0 +1,54 @@
+//! `tom apply` and `tom policy check` of 1,000 persons and 3,000 keys: what it takes to verify all evidence.
+
+use crate::attested::of_attested_persons;
+use crate::policies::of_persons;
+use crate::report::{self, Bound};
+use crate::samples::Samples;
+use crate::turns::{self, Order};
+use tom_tests::{Bench, Host, Release};
+
+const PERSONS: usize = 1_000;
+const ROUNDS: usize = 15;
+
+const CHECK: &[&str] = &["tom", "policy", "check", "/etc/tom/policy.toml"];
+const APPLY: &[&str] = &["tom", "apply", "--now"];
+
+pub(crate) fn run() {
+    let bench = || turns::prepared(Bench::on(Release::Bookworm).without_sshd());
+    let declared = bench().policy(&of_persons(PERSONS).text).start();
+    let attested = of_attested_persons(PERSONS).on(bench()).start();
+    let turns = [
+        ("tom policy check, declared", &declared, CHECK),
+        ("tom policy check, attested: 6,000 evidence files", &attested, CHECK),
+        ("tom apply, declared", &declared, APPLY),
+        ("  the same again (A/A)", &declared, APPLY),
+        ("tom apply, attested: 6,000 evidence files", &attested, APPLY),
+        ("  the same again (A/A)", &attested, APPLY),
+    ];
+    let mut samples: [Samples; 6] = Default::default();
+    let mut order = Order::of(turns.len());
+    for _ in 0..ROUNDS {
+        for number in order.next_round() {
+            let (_, host, arguments) = turns[*number];
+            samples[*number].push(take(host, arguments));
+        }
+    }
+    report::heading(
+        "tom apply: 1,000 persons, 3,000 keys, of which 2,000 FIDO and 1,000 PIV where attested",
+        &format!("by the clock, with some 3 ms to enter the host, {ROUNDS} rounds; median, mean; against declared"),
+    );
+    for (number, (name, _, _)) in turns.iter().enumerate() {
+        let reference = &samples[if number < 2 { 0 } else { 2 }];
+        report::timed(name, &samples[number], reference, Bound::None);
+    }
+    let more = samples[1].less(samples[0].median()).median() / 3_000.0;
+    report::figure("tom policy check: one key's evidence, read and verified", &report::time(more), 0.0, Bound::None);
+}
+
+/// How long it took, in nanoseconds. It must have worked, with nothing to say of any evidence.
+fn take(host: &Host, arguments: &[&str]) -> f64 {
+    let output = host.run(arguments.iter().copied()).expect_success();
+    // A policy without a break-glass key is warned of, and nothing else.
+    assert!(output.stderr.lines().all(|line| line.contains("break-glass")), "{output:#?}");
+    output.duration.as_secs_f64() * 1e9
+}
