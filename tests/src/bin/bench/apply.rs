@@ -34,7 +34,7 @@ pub(crate) fn run() {
         }
     }
     report::heading(
-        "tom apply: 1,000 persons, 3,000 keys, of which 2,000 FIDO and 1,000 PIV where attested",
+        "tom apply: 1,000 persons, 3,000 keys",
         &format!("by the clock, with some 3 ms to enter the host, {ROUNDS} rounds; median, mean; against declared"),
     );
     for (number, (name, _, _)) in turns.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! Policies whose keys are proven: each key with evidence of the simulated maker.
 
-use crate::policies::{Sized, Stated, label, persons};
+use crate::policies::{Sized, label, persons};
 use base64ct::{Base64, Encoding};
 use simulated_token_maker::{FidoToken, Maker, PivToken, SubjectKey, pem};
 use tom_tests::{Bench, Key};
@@ -11,31 +11,18 @@ pub(crate) struct Attested {
     files: Vec<(String, Vec<u8>)>,
 }
 
-/// So many persons with three tokens each, as [`crate::policies::of_persons`] has them; but the third is a PIV
-/// token, so that both kinds of evidence are there.
+/// The same persons and keys as [`crate::policies::of_persons`] has, so that what differs is the assurance alone.
 pub(crate) fn of_attested_persons(count: usize) -> Attested {
     let maker = maker();
     let mut files = anchors(&maker);
-    let mut serial = 0;
-    let policy = persons(count, "attested", |id| {
-        let mut evidence = |name: String, content: Vec<u8>| {
+    let policy = persons(count, "attested", |id, number, key| {
+        let (attestation, challenge) = fido_evidence(&maker, key, id, &label(number));
+        let names = [format!("{id}-{number}.attest"), format!("{id}-{number}.challenge")];
+        for (name, content) in names.iter().zip([attestation, challenge]) {
             files.push((format!("/etc/tom/evidence/{name}"), content));
-            name
-        };
-        let mut fido = |key: Key, number: usize| {
-            let (attestation, challenge) = fido_evidence(&maker, &key, id, &label(number));
-            let attestation = evidence(format!("{id}-{number}.attest"), attestation);
-            let challenge = evidence(format!("{id}-{number}.challenge"), challenge);
-            let named = format!("{{ attestation = \"{attestation}\", challenge = \"{challenge}\" }}");
-            Stated { key, proof: "fido", evidence: Some(named) }
-        };
-        let (a, b) = (fido(Key::token(&format!("{id}-a")), 0), fido(Key::token(&format!("{id}-b")), 1));
-        let key = Key::ecdsa_file(&format!("{id}-c"));
-        serial += 1;
-        let [slot, device] = piv_evidence(&maker, &key, serial);
-        let (slot, device) = (evidence(format!("{id}-slot.pem"), slot), evidence(format!("{id}-device.pem"), device));
-        let named = format!("{{ slot = \"{slot}\", device = \"{device}\" }}");
-        [a, b, Stated { key, proof: "piv", evidence: Some(named) }]
+        }
+        let [attestation, challenge] = names;
+        Some(format!("{{ attestation = \"{attestation}\", challenge = \"{challenge}\" }}"))
     });
     Attested { policy, files }
 }

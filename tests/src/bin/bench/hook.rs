@@ -17,15 +17,14 @@ const ROUNDS: usize = 300;
 const TURNS: usize = 12;
 
 pub(crate) fn run() {
-    let kinds: [(&str, usize, f64, fn(usize) -> Measured); 4] = [
-        ("3 persons, 9 keys", 3, 1.0, Measured::declared),
-        ("3 persons, 9 keys, attested", 3, 1.0, Measured::attested),
-        ("1,000 persons, 3,000 keys", 1_000, 1.5, Measured::declared),
-        ("1,000 persons, 3,000 keys, attested", 1_000, 1.5, Measured::attested),
+    let mut hosts = [
+        ("3 persons, 9 keys, declared", 1.0, Measured::declared(3)),
+        ("3 persons, 9 keys, attested", 1.0, Measured::attested(3)),
+        ("1,000 persons, 3,000 keys, declared", 1.5, Measured::declared(1_000)),
+        ("1,000 persons, 3,000 keys, attested", 1.5, Measured::attested(1_000)),
     ];
-    let mut hosts = kinds.map(|(_, persons, _, host)| host(persons));
     for _ in 0..TURNS {
-        hosts.iter_mut().for_each(Measured::take_turns);
+        hosts.iter_mut().for_each(|(_, _, host)| host.take_turns());
     }
     report::heading(
         "tom-authorized-keys, the whole process, a key that is allowed",
@@ -34,9 +33,9 @@ pub(crate) fn run() {
             ROUNDS * TURNS
         ),
     );
-    for ((name, _, most, _), host) in kinds.into_iter().zip(&hosts) {
+    for (name, most, host) in &hosts {
         let [hook, empty, again, plain_true] = &host.samples;
-        report::timed(name, hook, empty, Bound::AtMost(most));
+        report::timed(name, hook, empty, Bound::AtMost(*most));
         report::timed("  empty Rust program, dynamic", empty, empty, Bound::None);
         report::timed("  the same again (A/A)", again, empty, Bound::None);
         report::timed("  /bin/true", plain_true, empty, Bound::None);

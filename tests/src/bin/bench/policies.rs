@@ -21,40 +21,29 @@ pub(crate) struct Sized {
 
 /// So many persons with three tokens each (two Ed25519, one P-256), in grants of ten, all for this host.
 pub(crate) fn of_persons(count: usize) -> Sized {
-    persons(count, "declared", |id| {
-        let (a, b, c) = (format!("{id}-a"), format!("{id}-b"), format!("{id}-c"));
-        [Key::token(&a), Key::token(&b), Key::ecdsa_token(&c)].map(Stated::fido)
-    })
+    persons(count, "declared", |_, _, _| None)
 }
 
-/// So many persons with what `tokens` says each has, in grants of ten, all for this host.
-pub(crate) fn persons(count: usize, assurance: &str, mut tokens: impl FnMut(&str) -> [Stated; 3]) -> Sized {
+/// The same with evidence: `evidence` is told the person, the number of the key and the key, and names the
+/// files, as TOML.
+pub(crate) fn persons(
+    count: usize,
+    assurance: &str,
+    mut evidence: impl FnMut(&str, usize, &Key) -> Option<String>,
+) -> Sized {
     let mut text = head(assurance) + "[networks]\noffice = [\"203.0.113.0/28\", \"2001:db8:10::/48\"]\n";
     let mut keys = Vec::new();
     let ids: Vec<String> = (0..count).map(|number| format!("person-{number}")).collect();
     for id in &ids {
-        let own = tokens(id);
-        person(&mut text, id, &own);
-        keys.extend(own.map(|stated| stated.key));
+        let own =
+            [Key::token(&format!("{id}-a")), Key::token(&format!("{id}-b")), Key::ecdsa_token(&format!("{id}-c"))];
+        person(&mut text, id, &own, |number, key| evidence(id, number, key));
+        keys.extend(own);
     }
     for (number, persons) in ids.chunks(10).enumerate() {
         grant(&mut text, &format!("grant-{number}"), persons, "office");
     }
     Sized { text, keys }
-}
-
-/// A key, and what the policy says of it.
-pub(crate) struct Stated {
-    pub(crate) key: Key,
-    pub(crate) proof: &'static str,
-    /// Names of evidence files, as TOML.
-    pub(crate) evidence: Option<String>,
-}
-
-impl Stated {
-    fn fido(key: Key) -> Self {
-        Self { key, proof: "fido", evidence: None }
-    }
 }
 
 /// How the policy calls a person's token of that number.
@@ -67,7 +56,7 @@ pub(crate) fn of_networks(count: usize) -> Sized {
     let networks: Vec<String> = (0..count).map(|number| format!("\"{}\"", network(number, count))).collect();
     let mut text = format!("{}[networks]\nmany = [{}]\n", head("declared"), networks.join(", "));
     let key = Key::token("person-0-a");
-    person(&mut text, "person-0", &[Stated::fido(key.clone())]);
+    person(&mut text, "person-0", std::slice::from_ref(&key), |_, _| None);
     grant(&mut text, "grant-0", &["person-0".to_owned()], "many");
     Sized { text, keys: vec![key] }
 }
@@ -81,7 +70,7 @@ pub(crate) fn of_names(count: usize) -> Sized {
         let _ = writeln!(text, "{name} = [\"{}\"]", network(number, count));
     }
     let key = Key::token("person-0-a");
-    person(&mut text, "person-0", &[Stated::fido(key.clone())]);
+    person(&mut text, "person-0", std::slice::from_ref(&key), |_, _| None);
     grant(&mut text, "grant-0", &["person-0".to_owned()], &names.join("\", \""));
     Sized { text, keys: vec![key] }
 }
@@ -93,7 +82,7 @@ pub(crate) fn of_grants(count: usize) -> Sized {
         let _ = writeln!(text, "net-{number} = [\"{}\"]", network(number, count));
     }
     let key = Key::token("person-0-a");
-    person(&mut text, "person-0", &[Stated::fido(key.clone())]);
+    person(&mut text, "person-0", std::slice::from_ref(&key), |_, _| None);
     for number in 0..count {
         grant(&mut text, &format!("grant-{number}"), &["person-0".to_owned()], &format!("net-{number}"));
     }
@@ -118,16 +107,14 @@ fn network(number: usize, count: usize) -> String {
     format!("10.{}.{}.{}/28", number / 2048, number / 8 % 256, number % 8 * 32)
 }
 
-fn person(text: &mut String, id: &str, tokens: &[Stated]) {
+fn person(text: &mut String, id: &str, keys: &[Key], mut evidence: impl FnMut(usize, &Key) -> Option<String>) {
     let _ =
         write!(text, "[[person]]\nid = \"{id}\"\nname = \"Name\"\nrole = \"administrator\"\nparty = \"operator\"\n");
-    for (number, Stated { key, proof, evidence }) in tokens.iter().enumerate() {
+    for (number, key) in keys.iter().enumerate() {
         let (label, public) = (label(number), key.public());
-        let _ = write!(
-            text,
-            "[[key]]\nperson = \"{id}\"\nlabel = \"{label}\"\npublic = \"{public}\"\nproof = \"{proof}\"\n"
-        );
-        if let Some(evidence) = evidence {
+        let _ =
+            write!(text, "[[key]]\nperson = \"{id}\"\nlabel = \"{label}\"\npublic = \"{public}\"\nproof = \"fido\"\n");
+        if let Some(evidence) = evidence(number, key) {
             let _ = writeln!(text, "evidence = {evidence}");
         }
     }
