@@ -1,4 +1,4 @@
-//! Files of trust anchors: what stands in them is shown to people, and written again beside the active policy.
+//! Comments in files of trust anchors: they are shown to people, and written again beside the active policy.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use libtom::proof::{Trust, TrustFileProblem};
