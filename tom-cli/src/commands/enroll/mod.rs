@@ -15,7 +15,7 @@ use crate::exit::{Exit, Failure};
 use crate::output::{self, Paint};
 use crate::trust_anchors;
 use entry::Entry;
-use libtom::proof::Attested;
+use libtom::proof::{Attested, Shortfall};
 use sitting::Sitting;
 
 /// A token that has made its key: the key and what stands for it.
@@ -30,6 +30,8 @@ struct Enrolled {
     attested: Attested,
     /// What the person has to know beside.
     remarks: Vec<String>,
+    /// A FIDO key's files, which appear only when the key is enrolled.
+    key_files: Option<fido::KeyFiles>,
 }
 
 /// Enrols a token.
@@ -48,12 +50,29 @@ pub(crate) fn run(command: &EnrollCommand) -> Result<Exit, Failure> {
     let paint = Paint::for_stdout();
     output::message(&format!("what the token's maker attests:\n{}", facts_in_words(&enrolled.attested.facts, paint)));
     if let Some(shortfall) = enrolled.attested.shortfall {
-        return Err(Failure::findings(vec![format!("this key is not enrolled: {shortfall}")]));
+        return Err(Failure::findings(vec![format!("this key is not enrolled: {}", in_words(shortfall))]));
     }
     let entry = Entry::new(options, &enrolled);
     sitting.would_count(&entry, &enrolled, &trust)?;
-    let kept = sitting.keep(&enrolled)?;
+    if let Some(files) = &enrolled.key_files {
+        files.hand_over()?;
+    }
+    let kept = sitting.keep(&enrolled).inspect_err(|_| {
+        if let Some(files) = &enrolled.key_files {
+            files.take_back();
+        }
+    })?;
     tell(options, &sitting, &entry, &enrolled, &kept, paint)
+}
+
+/// What is missing. The advice of the sentence for a key from elsewhere would send the person in circles here.
+fn in_words(shortfall: Shortfall) -> String {
+    if shortfall == Shortfall::NotProtected {
+        return "the token may sign with this key without its PIN (credProtect 3 is missing), though it was asked to \
+                protect it: its firmware is too old for that"
+            .to_owned();
+    }
+    shortfall.to_string()
 }
 
 fn tell(

@@ -56,6 +56,7 @@ pub(super) fn enroll(options: &EnrollPivOptions, sitting: &Sitting, trust: &Trus
         evidence: [("slot", slot_ending, slot), ("device", "-f9.pem".to_owned(), device)],
         attested,
         remarks,
+        key_files: None,
     })
 }
 

@@ -80,8 +80,12 @@ impl Sitting {
         match standing {
             Some(PinStanding::Proven | PinStanding::Declared) => Ok(()),
             Some(PinStanding::FirmwareTooOld) => Err(Failure::findings(vec![format!(
-                "this key is not enrolled: the token's firmware is older than the policy takes ({}); firmware of a \
-                 YubiKey cannot be updated",
+                "this key is not enrolled: the token {}, and the policy takes {} or newer; firmware of a YubiKey \
+                 cannot be updated",
+                match enrolled.attested.facts.firmware {
+                    Some(firmware) => format!("has firmware {firmware}"),
+                    None => "does not attest its firmware".to_owned(),
+                },
                 read.policy.minimum_firmware.map_or_else(String::new, |minimum| minimum.to_string())
             )])),
             Some(PinStanding::NotProven | PinStanding::NotNeeded) | None => {
