@@ -13,7 +13,14 @@ set -eu
 # gcc             what Rust links with
 # binutils        nm, readelf: the symbols of pam_tom.so
 # python3         the second model of the rules
-wanted="mmdebstrap util-linux mount iproute2 openssh-client libpam0g-dev libpcsclite-dev gcc binutils python3"
+# pcscd           what programs reach a PIV card through; the tests start their own
+# vsmartcard-vpcd its virtual reader, for the simulated card
+# opensc          PKCS #11 by which ssh-agent uses a PIV card: opensc-pkcs11.so, pkcs11-tool
+# yubico-piv-tool must take the simulated card for a YubiKey
+# ykcs11          Yubico's PKCS #11 must, too
+# openssl         verifies the simulated attestations
+wanted="mmdebstrap util-linux mount iproute2 openssh-client libpam0g-dev libpcsclite-dev gcc binutils python3 \
+    pcscd vsmartcard-vpcd opensc yubico-piv-tool ykcs11 openssl"
 
 missing=""
 for package in $wanted; do
