@@ -15,7 +15,7 @@ use crate::exit::{Exit, Failure};
 use crate::output::{self, Paint};
 use crate::trust_anchors;
 use entry::Entry;
-use libtom::proof::{Attested, Shortfall};
+use libtom::proof::{Attested, Shortfall, Trust};
 use sitting::Sitting;
 
 /// A token that has made its key: the key and what stands for it.
@@ -48,12 +48,12 @@ pub(crate) fn run(command: &EnrollCommand) -> Result<Exit, Failure> {
         EnrollCommand::Piv(options) => piv::enroll(options, &sitting, &trust)?,
     };
     let paint = Paint::for_stdout();
-    output::message(&format!("what the token's maker attests:\n{}", facts_in_words(&enrolled.attested.facts, paint)));
-    if let Some(shortfall) = enrolled.attested.shortfall {
-        return Err(Failure::findings(vec![format!("this key is not enrolled: {}", in_words(shortfall))]));
-    }
     let entry = Entry::new(options, &enrolled);
-    sitting.would_count(&entry, &enrolled, &trust)?;
+    judge(&entry, &enrolled, &sitting, &trust, paint).inspect_err(|_| {
+        if let EnrollCommand::Piv(options) = command {
+            piv::tell_of_the_key_left(options);
+        }
+    })?;
     if let Some(files) = &enrolled.key_files {
         files.hand_over()?;
     }
@@ -63,6 +63,15 @@ pub(crate) fn run(command: &EnrollCommand) -> Result<Exit, Failure> {
         }
     })?;
     tell(options, &sitting, &entry, &enrolled, &kept, paint)
+}
+
+/// Says what is attested; the rest is whether that is enough, for tom and for the policy.
+fn judge(entry: &Entry, enrolled: &Enrolled, sitting: &Sitting, trust: &Trust, paint: Paint) -> Result<(), Failure> {
+    output::message(&format!("what the token's maker attests:\n{}", facts_in_words(&enrolled.attested.facts, paint)));
+    if let Some(shortfall) = enrolled.attested.shortfall {
+        return Err(Failure::findings(vec![format!("this key is not enrolled: {}", in_words(shortfall))]));
+    }
+    sitting.would_count(entry, enrolled, trust)
 }
 
 /// What is missing. The advice of the sentence for a key from elsewhere would send the person in circles here.
