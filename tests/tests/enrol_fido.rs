@@ -269,6 +269,25 @@ fn the_printed_entry_is_the_written_one() {
     });
 }
 
+/// A policy that cannot be written costs the person no second sitting: evidence and key stay, the entry is told.
+#[test]
+fn an_entry_that_cannot_be_written_is_told() {
+    on_bookworm(|host| {
+        host.write("/etc/tom/policy.toml.new", 0o600, "of a run that was interrupted");
+        let told = enrol(host, "green", &[]);
+        assert_eq!(told.status, Some(3), "{told:#?}");
+        for word in ["put this into it yourself", "/etc/tom/policy.toml.new: File exists"] {
+            assert!(told.stderr.contains(word), "{word}: {told:#?}");
+        }
+        assert!(!told.stderr.contains("not enrolled"), "{told:#?}");
+        assert_eq!(text_of(host, "/etc/tom/policy.toml"), POLICY);
+        assert_eq!(text_of(host, "/etc/tom/policy.toml.new"), "of a run that was interrupted");
+        host.write_policy(&format!("{POLICY}{}", told.stdout));
+        host.run(["tom", "apply", "--now"]).expect_success();
+        host.ssh("root").key(&Key::on_host(host, KEY)).from(OFFICE).run("true").assert_allowed();
+    });
+}
+
 /// The PIN goes from the person to the token: it is no argument, in no environment, in no journal and in no file.
 #[test]
 fn the_pin_is_nowhere() {

@@ -99,7 +99,13 @@ fn tell(
         output::message(remark);
     }
     if options.write {
-        sitting.append(entry)?;
+        sitting.append(entry).inspect_err(|_| {
+            output::message(&format!(
+                "the key is enrolled, but is not in {}; put this into it yourself:",
+                sitting.policy_path().display()
+            ));
+            output::data(&entry.text());
+        })?;
         output::message(&format!(
             "written: the entry, at the end of {}; raise its serial, then 'tom policy check' and 'tom apply'",
             sitting.policy_path().display()
