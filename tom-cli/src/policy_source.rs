@@ -7,7 +7,7 @@ use libtom::proof::{self, Assessments, Trust};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tom_host::active_policy::{self, ACTIVE_DIRECTORY, LARGEST_POLICY, PROOF, SOURCE};
 use tom_host::host_identity;
 
@@ -33,7 +33,7 @@ pub(crate) fn read(file: Option<&Path>) -> Result<PolicyRead, Failure> {
     let text = text_of(file, read_bounded(file)?)?;
     let policy = parse(file, &text)?;
     let directory = file.parent().unwrap_or(Path::new("")).join("evidence");
-    let (evidence, _) = evidence_of(&policy, |name| read_bounded(&directory.join(name)).ok());
+    let evidence = evidence_in(&directory, &policy);
     check_challenges(file, &policy, &evidence)?;
     Ok(assessed(policy, &evidence, &trust_anchors::read()?))
 }
@@ -126,18 +126,8 @@ pub(crate) fn this_host() -> Result<host_identity::HostIdentity, Failure> {
     host_identity::read().map_err(|error| Failure::not_checked(error.to_string()))
 }
 
-/// The evidence files that a policy names, as far as they can be read; and the names of those that cannot.
-pub(crate) fn evidence_of(policy: &Policy, read: impl Fn(&Path) -> Option<Vec<u8>>) -> (EvidenceFiles, Vec<String>) {
-    let (mut found, mut missing) = (EvidenceFiles::new(), Vec::new());
-    for key in &policy.keys {
-        for name in key.evidence.iter().flat_map(|evidence| evidence.files()) {
-            match read(&PathBuf::from(name)) {
-                Some(content) => {
-                    found.insert(name.to_owned(), content);
-                }
-                None => missing.push(name.to_owned()),
-            }
-        }
-    }
-    (found, missing)
+/// The evidence files that a policy names, as far as they can be read.
+fn evidence_in(directory: &Path, policy: &Policy) -> EvidenceFiles {
+    let names = policy.keys.iter().flat_map(|key| key.evidence.iter().flat_map(|evidence| evidence.files()));
+    names.filter_map(|name| Some((name.to_owned(), read_bounded(&directory.join(name)).ok()?))).collect()
 }

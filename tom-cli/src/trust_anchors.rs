@@ -4,11 +4,12 @@
 //! in use stays known when an upgrade no longer ships it, unless the operator distrusts it.
 
 use crate::exit::Failure;
+use crate::output;
 use libtom::proof::{Assessments, Trust};
 use std::collections::BTreeSet;
 use std::path::Path;
 use tom_host::active_policy::{self, ACTIVE_DIRECTORY, ANCHORS};
-use tom_host::trusted_file;
+use tom_host::{accounts, trusted_file};
 
 /// Shipped with tom.
 const SHIPPED: &str = "/usr/share/tom/trust";
@@ -44,15 +45,19 @@ pub(crate) fn read() -> Result<Trust, Failure> {
 
 /// The anchors below the active policy. Whoever may not read them decides nothing by them.
 fn keep_those_in_use(trust: &mut Trust) -> Result<(), Failure> {
-    let Ok(content) = active_policy::read_from_active(ANCHORS) else { return Ok(()) };
-    if content.is_empty() {
-        return Ok(());
-    }
+    let content = match active_policy::read_from_active(ANCHORS) {
+        Ok(content) if content.is_empty() => return Ok(()),
+        Ok(content) => content,
+        Err(error) if error.is_not_found() || accounts::real_uid() != 0 => return Ok(()),
+        // Root can read it; going on without it could take keys away.
+        Err(error) => return Err(Failure::not_checked(format!("the trust anchors in use cannot be read: {error}"))),
+    };
     let mut in_use = Trust::nobody();
     let path = Path::new(ACTIVE_DIRECTORY).join(ANCHORS).display().to_string();
-    in_use
-        .add_file(&path, &content)
-        .map_err(|error| Failure::not_checked(format!("the trust anchors in use cannot be read: {error}")))?;
+    if let Err(error) = in_use.add_file(&path, &content) {
+        // 'tom apply' writes them anew, so damage must not stand in its way; what a key rests on is checked all the same.
+        output::message(&format!("warning: the trust anchors in use are damaged: {error}"));
+    }
     for anchor in in_use.anchors() {
         trust.keep(anchor.clone());
     }

@@ -42,7 +42,7 @@ impl Assessment {
     /// Is it proven that the key lives in a token that asks for its PIN?
     #[must_use]
     pub const fn is_proven(&self) -> bool {
-        self.reason.is_none()
+        self.reason.is_none() && self.facts.is_some() && self.anchor.is_some()
     }
 
     fn without(key: &Key, reason: &str, sentence: String) -> Self {
@@ -197,19 +197,26 @@ fn in_words(facts: &Facts) -> String {
 
 const MAGIC: &[u8] = b"tom proof 1\n";
 
-/// The stored form, beside the active policy.
+/// The stored form, beside the active policy: `"tom proof 1\n" | CRC-32 of the rest, 4 bytes | CBOR`. The checksum is
+/// needed: what is not there is proven, so a damaged reason must not pass for none.
 #[must_use]
 pub fn store(assessments: &Assessments) -> Vec<u8> {
-    let mut bytes = MAGIC.to_vec();
+    let mut content = Vec::new();
     // Writing into a Vec cannot fail.
-    let _ = minicbor::encode(&assessments.0, &mut bytes);
+    let _ = minicbor::encode(&assessments.0, &mut content);
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend_from_slice(&crc32fast::hash(&content).to_be_bytes());
+    bytes.append(&mut content);
     bytes
 }
 
 /// Reads the stored form; nothing if it is none.
 #[must_use]
 pub fn read_stored(bytes: &[u8]) -> Option<Assessments> {
-    let content = bytes.strip_prefix(MAGIC)?;
+    let (checksum, content) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<4>()?;
+    if crc32fast::hash(content) != u32::from_be_bytes(*checksum) {
+        return None;
+    }
     let mut all: Vec<Assessment> = minicbor::decode(content).ok()?;
     all.sort_unstable_by(|a, b| a.key.cmp(&b.key));
     Some(Assessments(all))

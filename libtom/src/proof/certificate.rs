@@ -95,7 +95,9 @@ impl<'c> Certificate<'c> {
         outer.finish()?;
 
         let mut fields = SliceReader::new(only(signed, Tag::Sequence)?)?;
-        if next(&mut fields, context(0))? != b"\x02\x01\x02" {
+        // Version 1 is what is not written.
+        let version = AnyRef::decode(&mut fields)?;
+        if version.tag() != context(0) || version.value() != b"\x02\x01\x02" {
             return Err(Damage::Version);
         }
         next(&mut fields, Tag::Integer)?;

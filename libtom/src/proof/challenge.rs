@@ -32,7 +32,9 @@ impl<'t> EnrolmentChallenge<'t> {
             let mut lines = str::from_utf8(rest).ok()?.strip_prefix('\n')?.lines();
             let person = lines.next()?.strip_prefix("person: ")?;
             let label = lines.next()?.strip_prefix("label: ")?;
-            Some(Self { person, label })
+            // All of it: a line break in a name would make it another's.
+            let _ = (lines.next()?.strip_prefix("date: ")?, lines.next()?.strip_prefix("nonce: ")?);
+            lines.next().is_none().then_some(Self { person, label })
         };
         Some(read())
     }

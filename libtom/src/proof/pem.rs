@@ -50,8 +50,8 @@ pub(super) fn certificate(file: &[u8]) -> Result<Cow<'_, [u8]>, Damage> {
     if file.len() > LARGEST {
         return Err(Damage::TooLarge);
     }
-    // DER of a certificate begins with a sequence; PEM is text.
-    if file.first() == Some(&0x30) {
+    // DER of a certificate begins with a sequence and a length in its long form; PEM is text, and may begin with '0'.
+    if matches!(file, [0x30, length, ..] if *length >= 0x80) {
         return Ok(Cow::Borrowed(file));
     }
     let mut blocks = blocks(str::from_utf8(file).map_err(|_| Damage::Pem)?)?;

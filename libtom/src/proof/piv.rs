@@ -25,6 +25,8 @@ const POLICIES: &[u8] = b"\x2b\x06\x01\x04\x01\x82\xc4\x0a\x03\x08";
 const FORM_FACTOR: &[u8] = b"\x2b\x06\x01\x04\x01\x82\xc4\x0a\x03\x09";
 /// In the device's certificate: the FIPS certification.
 const FIPS: &[u8] = b"\x2b\x06\x01\x04\x01\x82\xc4\x0a\x03\x0a";
+/// 1.3.6.1.4.1.45724, the FIDO Alliance: certificates of FIDO tokens have extensions below it.
+const FIDO_ARC: &[u8] = b"\x2b\x06\x01\x04\x01\x82\xe5\x1c";
 const KNOWN: [&[u8]; 5] = [FIRMWARE, SERIAL, POLICIES, FORM_FACTOR, FIPS];
 
 /// The bit of the form factor that says FIPS.
@@ -39,6 +41,9 @@ const SOUND_RSA: Firmware = Firmware { major: 4, minor: 3, patch: 5 };
 /// # Errors
 /// Says which rule refuses it.
 pub fn verify(key: &PublicKey, slot: &[u8], device: &[u8], trust: &Trust) -> Result<Attested, Refusal> {
+    if key.key_type().is_fido() {
+        return Err(Refusal::WrongKind);
+    }
     let damaged = |part| move |damage| Refusal::Certificate(part, damage);
     let slot = pem::certificate(slot).map_err(damaged(Part::Slot))?;
     let slot = Certificate::read(&slot).map_err(damaged(Part::Slot))?;
@@ -81,7 +86,8 @@ pub fn attested_key(slot: &[u8]) -> Result<PublicKey, Refusal> {
 /// A certificate that may stand in the device's place. Devices before firmware 5.4 have no basicConstraints.
 fn is_a_device(device: &Certificate<'_>) -> Result<(), Refusal> {
     let is_issuer = device.is_issuer().map_err(|damage| Refusal::Certificate(Part::Device, damage))?;
-    if is_issuer == Some(false) || device.extension(POLICIES).is_some() {
+    // Where an anchor serves for all forms, others that it issued are told apart here.
+    if is_issuer == Some(false) || device.extension(POLICIES).is_some() || device.has_extension_below(FIDO_ARC) {
         return Err(Refusal::NotAnIssuer);
     }
     if device.has_unknown_critical_extension(&KNOWN) {
@@ -100,10 +106,11 @@ pub(super) fn nobody(part: Part, certificate: &Certificate<'_>) -> Refusal {
 
 fn read_facts(slot: &Certificate<'_>, device: &Certificate<'_>) -> Result<Facts, Refusal> {
     let lacks = |what| Refusal::Lacks(Part::Slot, what);
-    let firmware = match slot.extension(FIRMWARE) {
-        None => None,
-        Some([major, minor, patch]) => Some(Firmware { major: *major, minor: *minor, patch: *patch }),
-        Some(_) => return Err(lacks("the firmware in three bytes")),
+    // The slot's certificate is the token's word, the device's is the maker's: the older of both counts, so that
+    // whoever computed the key of an old token can make it no newer.
+    let firmware = match (read_firmware(slot, Part::Slot)?, read_firmware(device, Part::Device)?) {
+        (Some(said), Some(known)) => Some(said.min(known)),
+        (said, known) => said.or(known),
     };
     let serial = match slot.extension(SERIAL) {
         None => None,
@@ -130,6 +137,14 @@ fn read_facts(slot: &Certificate<'_>, device: &Certificate<'_>) -> Result<Facts,
         fips: (fips || form_factor.is_some()).then_some(fips),
         slot: Some(read_slot(slot)?),
     })
+}
+
+fn read_firmware(certificate: &Certificate<'_>, part: Part) -> Result<Option<Firmware>, Refusal> {
+    match certificate.extension(FIRMWARE) {
+        None => Ok(None),
+        Some([major, minor, patch]) => Ok(Some(Firmware { major: *major, minor: *minor, patch: *patch })),
+        Some(_) => Err(Refusal::Lacks(part, "the firmware in three bytes")),
+    }
 }
 
 /// The slot, which the common name of the certificate names: `YubiKey PIV Attestation 9a`.

@@ -10,7 +10,8 @@
 //! -----BEGIN CERTIFICATE-----
 //! ```
 //!
-//! Without a purpose an anchor counts for all three forms. An anchor is the **direct** issuer of a token's
+//! A purpose holds for the certificates that follow in its file, too, until another is said. Without any, an anchor
+//! counts for all three forms. An anchor is the **direct** issuer of a token's
 //! certificate: chains have a fixed shape, and nothing in between is looked for.
 
 use super::algorithm::CertifiedKey;
@@ -173,10 +174,12 @@ fn read_file(name: &str, content: &[u8]) -> Result<Vec<Anchor>, TrustFileProblem
     if blocks.is_empty() {
         return Err(TrustFileProblem::Empty);
     }
-    blocks.into_iter().map(|block| read_anchor(name, block)).collect()
+    let mut purposes = Purposes { piv: true, fido: true, openpgp: true };
+    blocks.into_iter().map(|block| read_anchor(name, block, &mut purposes)).collect()
 }
 
-fn read_anchor(name: &str, block: pem::Block<'_>) -> Result<Anchor, TrustFileProblem> {
+/// `purposes` are those of the certificate before, which hold until others are said.
+fn read_anchor(name: &str, block: pem::Block<'_>, purposes: &mut Purposes) -> Result<Anchor, TrustFileProblem> {
     let certificate = Certificate::read(&block.der).map_err(TrustFileProblem::Damage)?;
     // A root is one because it was put here; whatever others signed must be allowed to issue.
     let may_issue = certificate.is_issuer().map_err(TrustFileProblem::Damage)?;
@@ -186,16 +189,23 @@ fn read_anchor(name: &str, block: pem::Block<'_>) -> Result<Anchor, TrustFilePro
     let digest = crate::host_policy::stored::digest(&block.der);
     let said = |key: &str| {
         let mut lines = block.before.iter().rev();
-        lines.find_map(|line| line.strip_prefix('#')?.trim_start().strip_prefix(key)?.strip_prefix(':')).map(str::trim)
+        // "Purpose: none" is meant as it stands; read as a mere comment, it would trust for everything.
+        lines.find_map(|line| {
+            let (word, value) = line.strip_prefix('#')?.split_once(':')?;
+            word.trim().eq_ignore_ascii_case(key).then(|| value.trim())
+        })
     };
     if let Some(expected) = said("sha256")
         && !expected.eq_ignore_ascii_case(&hexadecimal(&digest))
     {
         return Err(TrustFileProblem::Digest(hexadecimal(&digest)));
     }
+    if let Some(words) = said("purpose") {
+        *purposes = read_purposes(words)?;
+    }
     let vendor = said("vendor").map(ToString::to_string).or_else(|| certificate.organization());
     Ok(Anchor {
-        purposes: read_purposes(said("purpose"))?,
+        purposes: *purposes,
         vendor: vendor.unwrap_or_else(|| "unnamed".to_string()),
         source: name.to_string(),
         digest,
@@ -203,8 +213,7 @@ fn read_anchor(name: &str, block: pem::Block<'_>) -> Result<Anchor, TrustFilePro
     })
 }
 
-fn read_purposes(said: Option<&str>) -> Result<Purposes, TrustFileProblem> {
-    let Some(said) = said else { return Ok(Purposes { piv: true, fido: true, openpgp: true }) };
+fn read_purposes(said: &str) -> Result<Purposes, TrustFileProblem> {
     let mut purposes = Purposes { piv: false, fido: false, openpgp: false };
     for word in said.split_ascii_whitespace() {
         match word {

@@ -4,13 +4,13 @@ use crate::arguments::ApplyOptions;
 use crate::commands::check;
 use crate::exit::{Exit, Failure};
 use crate::output;
-use crate::policy_source::{self, CANDIDATE, CANDIDATE_EVIDENCE, PolicyRead};
+use crate::policy_source::{self, CANDIDATE, CANDIDATE_EVIDENCE, EvidenceFiles, PolicyRead};
 use crate::trust_anchors;
 use libtom::decision::{Decision, Groups, Key, Phase, Request, decide};
 use libtom::expectation::unmet;
 use libtom::host_policy::{HostFacts, HostPolicy, stored};
 use libtom::moment::Moment;
-use libtom::policy::{Policy, Service, warnings};
+use libtom::policy::{Assurance, Policy, Service, warnings};
 use libtom::proof;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -42,13 +42,7 @@ fn apply(options: &ApplyOptions) -> Result<Exit, Failure> {
     let source = trusted(Path::new(CANDIDATE))?;
     let text = policy_source::text_of(Path::new(CANDIDATE), source.clone())?;
     let policy = policy_source::parse(Path::new(CANDIDATE), &text)?;
-    let (evidence, missing) =
-        policy_source::evidence_of(&policy, |name| trusted(&Path::new(CANDIDATE_EVIDENCE).join(name)).ok());
-    for name in missing {
-        output::message(&format!(
-            "warning: the evidence file {CANDIDATE_EVIDENCE}/{name} is missing, or not root's alone to write"
-        ));
-    }
+    let evidence = read_evidence(&policy)?;
     policy_source::check_challenges(Path::new(CANDIDATE), &policy, &evidence)?;
     // What the evidence proves is settled here, and never while a login is decided.
     let trust = trust_anchors::read()?;
@@ -117,6 +111,30 @@ fn trusted(path: &Path) -> Result<Vec<u8>, Failure> {
             if is_untrusted { "; root alone may be able to write it and every directory above it" } else { "" };
         Failure::not_checked(format!("{error}{advice}"))
     })
+}
+
+/// The evidence files that the policy names. One that is missing is told of: its key proves nothing, and the check
+/// for a lock-out follows. One that is there and cannot be read stops everything where something depends on it: a
+/// disk's passing fault must not take a key away.
+fn read_evidence(policy: &Policy) -> Result<EvidenceFiles, Failure> {
+    let mut files = EvidenceFiles::new();
+    for name in policy.keys.iter().flat_map(|key| key.evidence.iter().flat_map(|evidence| evidence.files())) {
+        let path = Path::new(CANDIDATE_EVIDENCE).join(name);
+        match trusted_file::read(&path, LARGEST_POLICY) {
+            Ok(content) => {
+                files.insert(name.to_owned(), content);
+            }
+            Err(error) if error.is_not_found() || policy.assurance == Assurance::Declared => {
+                output::message(&format!("warning: the evidence file {error}"));
+            }
+            Err(error) => {
+                return Err(Failure::not_checked(format!(
+                    "the evidence file {error}; root alone may be able to write it and every directory above it"
+                )));
+            }
+        }
+    }
+    Ok(files)
 }
 
 /// An older policy is not slipped in under a newer one.

@@ -1,5 +1,6 @@
 //! `tom decide`: how many decisions a second, and what many networks cost.
 
+use crate::directory::Directory;
 use crate::policies::{Sized, of_names, of_networks, of_persons, requests};
 use crate::report::{self, Bound, time};
 use crate::samples::{Samples, float};
@@ -63,11 +64,7 @@ struct Asked {
 
 impl Asked {
     fn new(directory: &Directory, name: &str, policy: &Sized, count: usize) -> Self {
-        let file = |suffix: &str, text: &str| {
-            let path = directory.0.join(format!("{name}.{suffix}"));
-            fs::write(&path, text).expect("a file in the temporary directory");
-            path
-        };
+        let file = |suffix: &str, text: &str| directory.file(&format!("{name}.{suffix}"), text);
         Self {
             policy: file("toml", &policy.text),
             many: file("many", &requests(policy, count)),
@@ -123,21 +120,4 @@ fn run_decide(policy: &Path, requests: &Path) -> (f64, f64) {
     let processor = used.split(' ').next().and_then(|time| time.parse().ok()).expect("a time");
     assert!(child.wait().expect("a child of ours").success(), "tom decide failed");
     (processor, clock)
-}
-
-/// A directory for the requests, removed at the end.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new() -> Self {
-        let path = std::env::temp_dir().join(format!("tom-bench-{}", std::process::id()));
-        fs::create_dir(&path).expect("a new directory");
-        Self(path)
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }

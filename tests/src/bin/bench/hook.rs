@@ -1,6 +1,7 @@
 //! tom-authorized-keys as a whole process: what sshd starts for each key that anybody offers.
 
-use crate::policies::of_persons;
+use crate::attested::of_attested_persons;
+use crate::policies::{Sized, of_persons};
 use crate::report::{self, Bound};
 use crate::samples::Samples;
 use crate::turns::{self, Turn};
@@ -11,15 +12,19 @@ const HOOK: &str = "/usr/lib/tom/tom-authorized-keys";
 const TRUE: &str = "/usr/lib/tom-bench/true";
 const EMPTY: &str = "/usr/lib/tom-bench/empty";
 
-/// Both hosts take turns of so many rounds.
+/// All hosts take turns of so many rounds.
 const ROUNDS: usize = 300;
 const TURNS: usize = 12;
 
 pub(crate) fn run() {
-    let sizes = [("3 persons, 9 keys", 3, 1.0), ("1,000 persons, 3,000 keys", 1_000, 1.5)];
-    let mut hosts = sizes.map(|(_, persons, _)| Measured::with(persons));
+    let mut hosts = [
+        ("3 persons, 9 keys, declared", 1.0, Measured::declared(3)),
+        ("3 persons, 9 keys, attested", 1.0, Measured::attested(3)),
+        ("1,000 persons, 3,000 keys, declared", 1.5, Measured::declared(1_000)),
+        ("1,000 persons, 3,000 keys, attested", 1.5, Measured::attested(1_000)),
+    ];
     for _ in 0..TURNS {
-        hosts.iter_mut().for_each(Measured::take_turns);
+        hosts.iter_mut().for_each(|(_, _, host)| host.take_turns());
     }
     report::heading(
         "tom-authorized-keys, the whole process, a key that is allowed",
@@ -28,9 +33,9 @@ pub(crate) fn run() {
             ROUNDS * TURNS
         ),
     );
-    for ((name, _, most), host) in sizes.into_iter().zip(&hosts) {
+    for (name, most, host) in &hosts {
         let [hook, empty, again, plain_true] = &host.samples;
-        report::timed(&format!("tom-authorized-keys, {name}"), hook, empty, Bound::AtMost(most));
+        report::timed(name, hook, empty, Bound::AtMost(*most));
         report::timed("  empty Rust program, dynamic", empty, empty, Bound::None);
         report::timed("  the same again (A/A)", again, empty, Bound::None);
         report::timed("  /bin/true", plain_true, empty, Bound::None);
@@ -45,12 +50,21 @@ struct Measured {
 }
 
 impl Measured {
-    fn with(persons: usize) -> Self {
+    fn declared(persons: usize) -> Self {
         let policy = of_persons(persons);
+        Self::with(&policy, |bench| bench.policy(&policy.text))
+    }
+
+    /// Each key is proven: were its evidence not believed, the hook would not print it.
+    fn attested(persons: usize) -> Self {
+        let attested = of_attested_persons(persons);
+        Self::with(&attested.policy, |bench| attested.on(bench))
+    }
+
+    fn with(policy: &Sized, add_policy: impl Fn(Bench) -> Bench) -> Self {
         let key = &policy.keys[policy.keys.len() / 2];
         let bench = turns::prepared(Bench::on(Release::Bookworm).without_sshd());
-        let host = bench
-            .policy(&policy.text)
+        let host = add_policy(bench)
             .file(EMPTY, 0o755, std::fs::read(beside_this("empty")).expect("the empty program"))
             .file(TRUE, 0o755, std::fs::read("/bin/true").expect("/bin/true"))
             .start();

@@ -21,11 +21,15 @@
     reason = "what deciding code may not use (clock, environment), a benchmark has to"
 )]
 
+mod apply;
+mod attested;
 mod decide;
+mod directory;
 mod hook;
 mod login;
 mod pam;
 mod policies;
+mod proof;
 mod report;
 mod samples;
 mod turns;
@@ -35,7 +39,14 @@ use tom_tests::{Release, obstacle};
 
 type Part = (&'static str, fn());
 
-const PARTS: [Part; 4] = [("hook", hook::run), ("decide", decide::run), ("pam", pam::run), ("login", login::run)];
+const PARTS: [Part; 6] = [
+    ("hook", hook::run),
+    ("decide", decide::run),
+    ("pam", pam::run),
+    ("login", login::run),
+    ("proof", proof::run),
+    ("apply", apply::run),
+];
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -44,7 +55,8 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if let Some(unknown) = words.iter().find(|word| PARTS.iter().all(|(name, _)| name != word)) {
-        eprintln!("no part is called {unknown}; there are hook, decide, pam, login");
+        let names = PARTS.map(|(name, _)| name).join(", ");
+        eprintln!("no part is called {unknown}; there are {names}");
         return ExitCode::from(2);
     }
     if let Some(reason) = obstacle(Release::Bookworm) {
