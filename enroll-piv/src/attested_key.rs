@@ -30,6 +30,11 @@ pub(crate) enum KeyError {
     NotFinished { slot: Slot, error: TokenError },
     #[error("the attestation is no certificate that can be stored: {error}. A new key is in slot {slot}")]
     NotStorable { slot: Slot, error: ObjectError },
+    #[error(
+        "the token attests another key than the one that it said it made in slot {0}: nothing it says can be \
+         believed. Do not use it"
+    )]
+    OtherKey(Slot),
     #[error(transparent)]
     Token(#[from] TokenError),
 }
@@ -70,7 +75,7 @@ pub(crate) fn make(token: &mut Token, arguments: &Arguments) -> Result<Vec<u8>, 
             "Making the key on the token; a key of this kind can take a minute."
         }
     });
-    token
+    let made = token
         .call("making the key", |card| {
             piv::generate(
                 card,
@@ -85,6 +90,9 @@ pub(crate) fn make(token: &mut Token, arguments: &Arguments) -> Result<Vec<u8>, 
     let not_finished = |error| KeyError::NotFinished { slot, error };
     let attestation =
         token.call("having the new key attested", |card| piv::attest(card, slot.id())).map_err(not_finished)?;
+    if !attests(&attestation, made.subject_public_key.raw_bytes()) {
+        return Err(KeyError::OtherKey(slot));
+    }
     let mut object = object::object_with(&attestation).map_err(|error| KeyError::NotStorable { slot, error })?;
     token
         .call("storing the certificate of the new key", |card| card.save_object(slot.certificate_object(), &mut object))
@@ -92,9 +100,23 @@ pub(crate) fn make(token: &mut Token, arguments: &Arguments) -> Result<Vec<u8>, 
     Ok(attestation.to_vec())
 }
 
+/// Whether the attestation has this key in it. Which one it is that is attested, `tom` reads; an attestation without
+/// the new key is of another one, and the person could never log in.
+fn attests(attestation: &[u8], key: &[u8]) -> bool {
+    !key.is_empty() && attestation.windows(key.len()).any(|bytes| bytes == key)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_attestation_of_another_key_is_none_of_this_one() {
+        assert!(attests(b"..key..", b"key"));
+        assert!(!attests(b"..kex..", b"key"));
+        assert!(!attests(b"ke", b"key"));
+        assert!(!attests(b"..key..", b""));
+    }
 
     #[test]
     fn firmware_makes_the_keys_it_can_make_safely() {

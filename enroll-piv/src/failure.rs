@@ -74,6 +74,7 @@ impl Failure {
                 | KeyError::WeakRsa(_)
                 | KeyError::NoLongRsa(_)
                 | KeyError::NoDeviceCertificate
+                | KeyError::OtherKey(_)
                 | KeyError::DeviceCertificate(_) => Self::REFUSED,
                 KeyError::NotMade(_)
                 | KeyError::NotFinished { .. }

@@ -16,11 +16,23 @@ pub(crate) struct Token {
 #[derive(Debug, Error)]
 pub(crate) enum TokenError {
     /// The card said no, or the reader did.
-    #[error("{doing} did not work: {why}")]
+    #[error("{doing} did not work: {}", in_words(*.why))]
     Card { doing: &'static str, why: CardError },
     /// The crate panicked over what the card answered.
     #[error("{doing} did not work: the card's answer is not that of a PIV token")]
     Nonsense { doing: &'static str },
+}
+
+/// The crate's words, but where they would leave the person alone.
+fn in_words(why: CardError) -> String {
+    let removed = CardError::PcscError { inner: Some(pcsc::Error::RemovedCard) };
+    if why == CardError::GenericError || why == removed {
+        "the token gave no usable answer (was it pulled out?)".to_owned()
+    } else if why == CardError::NotSupported {
+        "the token cannot do that".to_owned()
+    } else {
+        why.to_string()
+    }
 }
 
 impl TokenError {

@@ -13,9 +13,9 @@ use crate::sshd::Sshd;
 use crate::sshd_config::{KEYS_INSTEAD, SshdLayers, bench_lines};
 
 /// Where the client finds the token. Below /usr/local/lib, where ssh-agent accepts providers.
-pub(crate) const TOKEN_LIBRARY: &str = "/usr/local/lib/tom-bench/libsimulated_security_key.so";
+pub const TOKEN_LIBRARY: &str = "/usr/local/lib/tom-bench/libsimulated_security_key.so";
 /// What ssh asks for PINs and passwords.
-pub(crate) const ASKPASS: &str = "/usr/local/lib/tom-bench/askpass";
+pub const ASKPASS: &str = "/usr/local/lib/tom-bench/askpass";
 const ASKPASS_SCRIPT: &str = "#!/bin/sh
 # `none`: ssh says \"touch your token\" and wants no answer.
 [ \"${SSH_ASKPASS_PROMPT:-}\" = none ] || printf '%s\\n' \"$BENCH_ANSWER\"

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use ring::digest;
 use simulated_security_key::{Algorithm, KeyHandle, RIGHT_PIN, USER_PRESENT, USER_VERIFIED};
 
+use crate::host::Host;
 use crate::openssh_format::{Wire, private_key_file, public_line};
 
 /// The application of SSH keys on tokens.
@@ -118,6 +119,22 @@ impl Key {
         let public = public.expect("the public key");
         let words: Vec<&str> = public.split_whitespace().take(2).collect();
         Self::in_file(name, words.join(" "), private.expect("the private key"))
+    }
+
+    /// The key whose files ssh-keygen wrote on this host: `path` and `path.pub`. Its owner enters the right PIN of a
+    /// simulated token, should it be on one.
+    ///
+    /// # Panics
+    /// If one of the files is not there.
+    #[must_use]
+    #[track_caller]
+    pub fn on_host(host: &Host, path: &str) -> Self {
+        let read = |path: &str| match std::fs::read_to_string(host.path(path)) {
+            Ok(text) => text,
+            Err(error) => panic!("{path}: {error}"),
+        };
+        let public: Vec<String> = read(&format!("{path}.pub")).split_whitespace().take(2).map(str::to_owned).collect();
+        Self { answer: RIGHT_PIN.to_owned(), ..Self::in_file(path, public.join(" "), read(path)) }
     }
 
     fn in_file(name: &str, public: String, private: String) -> Self {

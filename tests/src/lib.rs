@@ -64,7 +64,7 @@ mod transfer;
 
 pub use accounts::{Account, PASSWORD};
 pub use artefacts::built_program;
-pub use bench::Bench;
+pub use bench::{ASKPASS, Bench, TOKEN_LIBRARY};
 pub use command::{HostCommand, Output};
 pub use connection::Connection;
 pub use host::Host;

@@ -14,8 +14,10 @@ use rustix::thread::LinkNameSpaceType;
 use crate::{Card, End, Log, Token, serve};
 
 mod agent;
+mod elsewhere;
 
 pub use agent::Agent;
+pub use elsewhere::Elsewhere;
 
 const SCRIPT: &str = include_str!("bench.sh");
 /// Where vpcd waits for a card: its usual place, as the network is the bench's own.

@@ -32,10 +32,6 @@ pub(super) fn enroll(options: &EnrollFidoOptions, sitting: &Sitting, trust: &Tru
         Failure::findings(vec![format!("this key is not enrolled, and was thrown away: {}: {refusal}", refusal.name())])
     })?;
     let words: Vec<&str> = line.split_ascii_whitespace().take(2).collect();
-    if attested.is_proven() {
-        workshop.hand_over("key", &key_file)?;
-        workshop.hand_over("key.pub", &key_file.with_extension("pub"))?;
-    }
     Ok(Enrolled {
         public: words.join(" "),
         proof: "fido",
@@ -48,6 +44,7 @@ pub(super) fn enroll(options: &EnrollFidoOptions, sitting: &Sitting, trust: &Tru
             "written: {0} and {0}.pub; the first belongs on the person's workstation, and is useless without the token",
             key_file.display()
         )],
+        key_files: Some(KeyFiles { workshop, key_file }),
     })
 }
 
@@ -96,7 +93,7 @@ fn key_file(options: &EnrollFidoOptions) -> Result<PathBuf, Failure> {
             home.join(".ssh").join(format!("id_tom_{}", options.common.label))
         }
     };
-    for path in [path.clone(), path.with_extension("pub")] {
+    for path in [path.clone(), public_file(&path)] {
         if path.symlink_metadata().is_ok() {
             return Err(Failure::not_checked(format!(
                 "{} is there already: name another file with --key FILE",
@@ -107,8 +104,38 @@ fn key_file(options: &EnrollFidoOptions) -> Result<PathBuf, Failure> {
     Ok(path)
 }
 
+/// `FILE.pub`, where ssh looks for it, also of a FILE with a dot in its name.
+fn public_file(key_file: &Path) -> PathBuf {
+    let mut name = key_file.as_os_str().to_owned();
+    name.push(".pub");
+    name.into()
+}
+
 fn read_text(path: &Path) -> Result<String, Failure> {
     text_of(path, read_bounded(path)?)
+}
+
+/// The new key's files, still in the workshop: dropping this throws the key away.
+pub(super) struct KeyFiles {
+    workshop: Workshop,
+    key_file: PathBuf,
+}
+
+impl KeyFiles {
+    /// Puts both where they were asked for, or none.
+    pub(super) fn hand_over(&self) -> Result<(), Failure> {
+        self.workshop.hand_over("key", &self.key_file)?;
+        self.workshop.hand_over("key.pub", &public_file(&self.key_file)).inspect_err(|_| {
+            let _ = fs::remove_file(&self.key_file);
+        })
+    }
+
+    /// Takes both away again.
+    pub(super) fn take_back(&self) {
+        for path in [self.key_file.clone(), public_file(&self.key_file)] {
+            let _ = fs::remove_file(path);
+        }
+    }
 }
 
 /// A private directory beside the key's file, gone with the enrolment.

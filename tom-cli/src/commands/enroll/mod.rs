@@ -15,7 +15,7 @@ use crate::exit::{Exit, Failure};
 use crate::output::{self, Paint};
 use crate::trust_anchors;
 use entry::Entry;
-use libtom::proof::Attested;
+use libtom::proof::{Attested, Shortfall, Trust};
 use sitting::Sitting;
 
 /// A token that has made its key: the key and what stands for it.
@@ -30,6 +30,8 @@ struct Enrolled {
     attested: Attested,
     /// What the person has to know beside.
     remarks: Vec<String>,
+    /// A FIDO key's files, which appear only when the key is enrolled.
+    key_files: Option<fido::KeyFiles>,
 }
 
 /// Enrols a token.
@@ -46,14 +48,40 @@ pub(crate) fn run(command: &EnrollCommand) -> Result<Exit, Failure> {
         EnrollCommand::Piv(options) => piv::enroll(options, &sitting, &trust)?,
     };
     let paint = Paint::for_stdout();
+    let entry = Entry::new(options, &enrolled);
+    judge(&entry, &enrolled, &sitting, &trust, paint).inspect_err(|_| {
+        if let EnrollCommand::Piv(options) = command {
+            piv::tell_of_the_key_left(options);
+        }
+    })?;
+    if let Some(files) = &enrolled.key_files {
+        files.hand_over()?;
+    }
+    let kept = sitting.keep(&enrolled).inspect_err(|_| {
+        if let Some(files) = &enrolled.key_files {
+            files.take_back();
+        }
+    })?;
+    tell(options, &sitting, &entry, &enrolled, &kept, paint)
+}
+
+/// Says what is attested; the rest is whether that is enough, for tom and for the policy.
+fn judge(entry: &Entry, enrolled: &Enrolled, sitting: &Sitting, trust: &Trust, paint: Paint) -> Result<(), Failure> {
     output::message(&format!("what the token's maker attests:\n{}", facts_in_words(&enrolled.attested.facts, paint)));
     if let Some(shortfall) = enrolled.attested.shortfall {
-        return Err(Failure::findings(vec![format!("this key is not enrolled: {shortfall}")]));
+        return Err(Failure::findings(vec![format!("this key is not enrolled: {}", in_words(shortfall))]));
     }
-    let entry = Entry::new(options, &enrolled);
-    sitting.would_count(&entry, &enrolled, &trust)?;
-    let kept = sitting.keep(&enrolled)?;
-    tell(options, &sitting, &entry, &enrolled, &kept, paint)
+    sitting.would_count(entry, enrolled, trust)
+}
+
+/// What is missing. The advice of the sentence for a key from elsewhere would send the person in circles here.
+fn in_words(shortfall: Shortfall) -> String {
+    if shortfall == Shortfall::NotProtected {
+        return "the token may sign with this key without its PIN (credProtect 3 is missing), though it was asked to \
+                protect it: its firmware is too old for that"
+            .to_owned();
+    }
+    shortfall.to_string()
 }
 
 fn tell(
@@ -71,7 +99,13 @@ fn tell(
         output::message(remark);
     }
     if options.write {
-        sitting.append(entry)?;
+        sitting.append(entry).inspect_err(|_| {
+            output::message(&format!(
+                "the key is enrolled, but is not in {}; put this into it yourself:",
+                sitting.policy_path().display()
+            ));
+            output::data(&entry.text());
+        })?;
         output::message(&format!(
             "written: the entry, at the end of {}; raise its serial, then 'tom policy check' and 'tom apply'",
             sitting.policy_path().display()

@@ -27,6 +27,18 @@ pub(super) fn enroll(options: &EnrollPivOptions, sitting: &Sitting, trust: &Trus
     let slot_ending = format!("-{}.pem", options.slot);
     sitting.refuse_taken(&[&slot_ending, "-f9.pem"])?;
     let made = make(options)?;
+    judge(options, slot_ending, made, trust).inspect_err(|_| tell_of_the_key_left(options))
+}
+
+/// Said beside a refusal: the key is on the token already.
+pub(super) fn tell_of_the_key_left(options: &EnrollPivOptions) {
+    output::message(&format!(
+        "the new key stays in slot {} of the token, of no use to anyone; another try with this slot needs --overwrite",
+        options.slot
+    ));
+}
+
+fn judge(options: &EnrollPivOptions, slot_ending: String, made: Made, trust: &Trust) -> Result<Enrolled, Failure> {
     let (slot, device) = (made.slot_certificate.into_bytes(), made.device_certificate.into_bytes());
     let refused = |refusal: libtom::proof::Refusal| {
         Failure::findings(vec![format!("this key is not enrolled: {}: {refusal}", refusal.name())])
@@ -56,6 +68,7 @@ pub(super) fn enroll(options: &EnrollPivOptions, sitting: &Sitting, trust: &Trus
         evidence: [("slot", slot_ending, slot), ("device", "-f9.pem".to_owned(), device)],
         attested,
         remarks,
+        key_files: None,
     })
 }
 

@@ -80,8 +80,12 @@ impl Sitting {
         match standing {
             Some(PinStanding::Proven | PinStanding::Declared) => Ok(()),
             Some(PinStanding::FirmwareTooOld) => Err(Failure::findings(vec![format!(
-                "this key is not enrolled: the token's firmware is older than the policy takes ({}); firmware of a \
-                 YubiKey cannot be updated",
+                "this key is not enrolled: the token {}, and the policy takes {} or newer; firmware of a YubiKey \
+                 cannot be updated",
+                match enrolled.attested.facts.firmware {
+                    Some(firmware) => format!("has firmware {firmware}"),
+                    None => "does not attest its firmware".to_owned(),
+                },
                 read.policy.minimum_firmware.map_or_else(String::new, |minimum| minimum.to_string())
             )])),
             Some(PinStanding::NotProven | PinStanding::NotNeeded) | None => {
@@ -135,13 +139,12 @@ impl Sitting {
         let now = policy_source::text_of(&self.policy_path, policy_source::read_bounded(&self.policy_path)?)?;
         if now != *text {
             return Err(Failure::not_checked(format!(
-                "{} was changed meanwhile: nothing was written to it; put this into it yourself:\n{}",
-                self.policy_path.display(),
-                entry.text()
+                "{} was changed meanwhile: nothing was written to it",
+                self.policy_path.display()
             )));
         }
         let new = self.policy_path.with_extension("toml.new");
-        let failed = |error: std::io::Error| self.failed(&new, &error);
+        let failed = |error: std::io::Error| Failure::not_checked(format!("{}: {error}", new.display()));
         let before = fs::metadata(&self.policy_path).map_err(failed)?;
         let mut file =
             OpenOptions::new().write(true).create_new(true).mode(before.mode() & 0o777).open(&new).map_err(failed)?;
@@ -153,7 +156,7 @@ impl Sitting {
         });
         written.map_err(|error| {
             let _ = fs::remove_file(&new);
-            self.failed(&self.policy_path, &error)
+            Failure::not_checked(format!("{}: {error}", self.policy_path.display()))
         })
     }
 
