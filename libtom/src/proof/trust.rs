@@ -86,7 +86,9 @@ impl Anchor {
         let purposes = [(self.purposes.piv, "piv"), (self.purposes.fido, "fido"), (self.purposes.openpgp, "openpgp")];
         let words: Vec<&str> = purposes.iter().filter(|(is, _)| *is).map(|(_, word)| *word).collect();
         let purpose = if words.is_empty() { "none".to_string() } else { words.join(" ") };
-        let (vendor, digest, pem) = (&self.vendor, hexadecimal(&self.digest), pem::encode(&self.der));
+        let (digest, pem) = (hexadecimal(&self.digest), pem::encode(&self.der));
+        // A maker called like the head of a certificate must not spoil the file.
+        let vendor = self.vendor.replace("-----", "?");
         format!("# vendor: {vendor}\n# purpose: {purpose}\n# sha256: {digest}\n{pem}")
     }
 
@@ -141,7 +143,7 @@ impl Trust {
             if let Some((aaguid, name)) = line.split_once(char::is_whitespace)
                 && let Some(aaguid) = read_aaguid(aaguid)
             {
-                self.models.push((aaguid, name.trim().to_string()));
+                self.models.push((aaguid, plain(name.trim())));
             }
         }
     }
@@ -203,7 +205,7 @@ fn read_anchor(name: &str, block: pem::Block<'_>, purposes: &mut Purposes) -> Re
     if let Some(words) = said("purpose") {
         *purposes = read_purposes(words)?;
     }
-    let vendor = said("vendor").map(ToString::to_string).or_else(|| certificate.organization());
+    let vendor = said("vendor").map(plain).or_else(|| certificate.organization());
     Ok(Anchor {
         purposes: *purposes,
         vendor: vendor.unwrap_or_else(|| "unnamed".to_string()),
@@ -221,10 +223,15 @@ fn read_purposes(said: &str) -> Result<Purposes, TrustFileProblem> {
             "fido" => purposes.fido = true,
             "openpgp" => purposes.openpgp = true,
             "chain" | "none" => {}
-            other => return Err(TrustFileProblem::Purpose(other.chars().take(32).collect())),
+            other => return Err(TrustFileProblem::Purpose(plain(&other.chars().take(32).collect::<String>()))),
         }
     }
     Ok(purposes)
+}
+
+/// Text of a file that somebody handed out, as it may be shown.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if crate::policy::is_invisible(c) { '?' } else { c }).collect()
 }
 
 /// Lower-case hexadecimal digits.
