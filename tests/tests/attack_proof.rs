@@ -250,3 +250,69 @@ fn no_workshop_where_others_can_write() {
         assert!(!host.path("/srv/ran").exists());
     });
 }
+
+/// The whole enrolment, with a simulated token.
+fn enrol_for_good(host: &Host, label: &str, policy: &str) -> Output {
+    let key = format!("/root/{label}");
+    host.command()
+        .env("SSH_SK_PROVIDER", "/usr/local/lib/tom-bench/libsimulated_security_key.so")
+        .env("SSH_ASKPASS", "/usr/local/lib/tom-bench/askpass")
+        .env("SSH_ASKPASS_REQUIRE", "force")
+        .env("BENCH_ANSWER", "123456")
+        .run([
+            "tom", "enroll", "fido", "--person", "anna", "--label", label, "--key", &key, "--policy", policy, "--write",
+        ])
+}
+
+/// A policy kept elsewhere, with a link to it and an owner and mode of its own, got a copy in the link's place.
+#[test]
+fn an_entry_goes_where_the_link_points_to() {
+    run_on(Release::Bookworm, |_| {
+        let host = host();
+        // Without a newline at its end, and with a comment there.
+        host.write("/srv/checkout/policy.toml", 0o604, [HEAD, &person("anna"), GRANT, "# the end"].concat());
+        sh(&host, "chown vera:games /srv/checkout/policy.toml; mkdir /srv/here; umask 077");
+        sh(&host, "ln -s ../checkout/policy.toml /srv/here/policy.toml");
+        enrol_for_good(&host, "green", "/srv/here/policy.toml").expect_success();
+        let is = host.run(["stat", "-c", "%N %F %a %U %G", "/srv/here/policy.toml"]).stdout;
+        assert!(is.contains("symbolic link"), "{is}");
+        let is = host.run(["stat", "-c", "%a %U %G", "/srv/checkout/policy.toml"]).stdout;
+        assert_eq!(is, "604 vera games\n");
+        let text = std::fs::read_to_string(host.path("/srv/checkout/policy.toml")).expect("the policy");
+        assert!(text.contains("# the end\n[[key]]\n") && text.contains("label    = \"green\""), "{text}");
+        host.run(["tom", "policy", "check", "/srv/here/policy.toml"]).expect_success();
+    });
+}
+
+/// When the entry cannot be written the key is enrolled all the same, and nobody is left without the entry.
+#[test]
+fn an_entry_that_cannot_be_written_is_handed_over() {
+    run_on(Release::Bookworm, |_| {
+        let host = host();
+        host.write("/srv/policy.toml", 0o644, [HEAD, &person("anna"), GRANT].concat());
+        host.write("/srv/policy.toml.new", 0o644, "left by a run that was killed");
+        let enrolled = enrol_for_good(&host, "green", "/srv/policy.toml");
+        assert_eq!(enrolled.status, Some(3), "{enrolled:#?}");
+        assert!(
+            enrolled.stderr.contains("the key is enrolled, put this into /srv/policy.toml yourself"),
+            "{enrolled:#?}"
+        );
+        let entry = enrolled.stderr.split_once("[[key]]").expect("the entry").1;
+        host.write("/srv/policy.toml", 0o644, [HEAD, &person("anna"), GRANT, "[[key]]", entry].concat());
+        host.run(["tom", "policy", "check", "/srv/policy.toml"]).expect_success();
+    });
+}
+
+/// A run that began with an older text waits nowhere and overtakes nobody: while one is at work another is refused
+/// before it reads its candidate.
+#[test]
+fn a_run_that_began_earlier_overtakes_no_later_one() {
+    run_on(Release::Bookworm, |_| {
+        let host = host();
+        host.apply(&policy()).expect_success();
+        host.write_policy("no policy at all");
+        let refused = host.run(["flock", "/var/lib/tom/lock", "tom", "apply", "--now"]);
+        assert_eq!(refused.status, Some(3), "{refused:#?}");
+        assert!(refused.stderr.contains("another 'tom apply' is at work"), "{refused:#?}");
+    });
+}
