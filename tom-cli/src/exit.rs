@@ -59,7 +59,11 @@ impl Failure {
     pub(crate) fn report(self) -> Exit {
         for message in &self.messages {
             // A problem of a policy begins with its place, as compilers tell it, so that editors find it.
-            if self.exit == Exit::Invalid { output::place(message) } else { output::message(message) }
+            if self.exit == Exit::Invalid {
+                output::place(message);
+            } else {
+                output::message(&output::plain_lines(message));
+            }
         }
         self.exit
     }

@@ -1,6 +1,7 @@
 //! What people and programs read: data on standard output, messages on standard error. A reader that
 //! has gone away (`tom access | head`) is no error.
 
+use libtom::policy::is_invisible;
 use std::io::{self, IsTerminal, Write};
 
 /// Writes data; the text ends with its own newline.
@@ -17,7 +18,16 @@ pub(crate) fn message(line: &str) {
 
 /// Writes a line for people that begins with `file:line:column:`.
 pub(crate) fn place(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = writeln!(io::stderr().lock(), "{}", plain_lines(line));
+}
+
+/// Text with names of files or of makers in it, as a terminal may get it: what would not be seen is spelled out.
+pub(crate) fn plain(text: &str) -> String {
+    let mut shown = String::new();
+    for c in text.chars() {
+        if is_invisible(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+    }
+    shown
 }
 
 /// Colour on standard output: on a terminal, and unless NO_COLOR says otherwise (no-color.org).
@@ -61,6 +71,11 @@ impl Paint {
     pub(crate) fn dim(self, text: &str) -> String {
         self.with("2", text)
     }
+}
+
+/// The same of several lines.
+pub(crate) fn plain_lines(text: &str) -> String {
+    text.split('\n').map(plain).collect::<Vec<_>>().join("\n")
 }
 
 /// A table with columns as wide as their widest cell. Cells may be painted; widths go by what is seen.

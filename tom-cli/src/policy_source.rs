@@ -1,14 +1,16 @@
 //! Where a command reads a policy: a file of the caller's choice, or the active policy.
 
 use crate::exit::Failure;
+use crate::output;
 use crate::trust_anchors;
+use libtom::host_policy::stored;
 use libtom::policy::{self, Key, Policy};
 use libtom::proof::{self, Assessments, Trust};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
-use tom_host::active_policy::{self, ACTIVE_DIRECTORY, LARGEST_POLICY, PROOF, SOURCE};
+use tom_host::active_policy::{self, ACTIVE_DIRECTORY, LARGEST_POLICY, PROOF, RESOLVED, SOURCE};
 use tom_host::host_identity;
 
 /// The candidate.
@@ -33,7 +35,7 @@ pub(crate) fn read(file: Option<&Path>) -> Result<PolicyRead, Failure> {
     let text = text_of(file, read_bounded(file)?)?;
     let policy = parse(file, &text)?;
     let directory = file.parent().unwrap_or(Path::new("")).join("evidence");
-    let evidence = evidence_in(&directory, &policy);
+    let evidence = evidence_in(&directory, &policy)?;
     check_challenges(file, &policy, &evidence)?;
     Ok(assessed(policy, &evidence, &trust_anchors::read()?))
 }
@@ -55,10 +57,41 @@ fn read_active() -> Result<PolicyRead, Failure> {
     let text = text_of(&path, bytes)?;
     let mut policy = parse(&path, &text)?;
     // Without it, as with a policy of an earlier version, nothing was proven when it was applied.
-    let stored = active_policy::read_from_active(PROOF).ok();
-    let assessments = stored.and_then(|bytes| proof::read_stored(&bytes)).unwrap_or_default();
+    let proofs = active_policy::read_from_active(PROOF).ok();
+    let assessments = proofs.and_then(|bytes| proof::read_stored(&bytes)).unwrap_or_default();
     assessments.settle(&mut policy);
+    stand_as_in_logins(&mut policy, text.as_bytes());
     Ok(PolicyRead { policy, assessments })
+}
+
+/// Keys stand as logins read it. Text and proofs are beside that for people, and may have been lost, damaged or
+/// exchanged since: that is told, and not believed.
+fn stand_as_in_logins(policy: &mut Policy, text: &[u8]) {
+    let read = active_policy::read_from_active(RESOLVED).map_err(|error| error.to_string());
+    let decoded = read.as_ref().map_err(Clone::clone).and_then(|bytes| {
+        stored::decode(bytes).map_err(|error| format!("{ACTIVE_DIRECTORY}/{RESOLVED} is damaged: {error}"))
+    });
+    let (logins, made_from) = match decoded {
+        Ok(decoded) => decoded,
+        Err(error) => return output::message(&format!("warning: logins do not go by this policy: {error}")),
+    };
+    if made_from != stored::digest(text) {
+        output::message(&format!(
+            "warning: {ACTIVE_DIRECTORY}/{SOURCE} is not the text that logins go by; 'tom apply' puts it in order"
+        ));
+    }
+    let mut differ = false;
+    for key in &mut policy.keys {
+        if let Some(standing) = logins.standing_of(key.public.blob()).filter(|standing| *standing != key.pin) {
+            key.pin = standing;
+            differ = true;
+        }
+    }
+    if differ {
+        output::message(&format!(
+            "warning: {ACTIVE_DIRECTORY}/{PROOF} does not fit what logins go by, which counts; 'tom apply' puts it in order"
+        ));
+    }
 }
 
 /// Turns text into a policy; all problems are told, each with its place.
@@ -126,8 +159,28 @@ pub(crate) fn this_host() -> Result<host_identity::HostIdentity, Failure> {
     host_identity::read().map_err(|error| Failure::not_checked(error.to_string()))
 }
 
-/// The evidence files that a policy names, as far as they can be read.
-fn evidence_in(directory: &Path, policy: &Policy) -> EvidenceFiles {
-    let names = policy.keys.iter().flat_map(|key| key.evidence.iter().flat_map(|evidence| evidence.files()));
-    names.filter_map(|name| Some((name.to_owned(), read_bounded(&directory.join(name)).ok()?))).collect()
+/// The evidence files that a policy names; those that are not there are left out. One that is there and cannot be
+/// read, be it for want of rights, is no evidence against a key: where something depends on it nothing is said.
+fn evidence_in(directory: &Path, policy: &Policy) -> Result<EvidenceFiles, Failure> {
+    let mut files = EvidenceFiles::new();
+    for name in policy.keys.iter().flat_map(|key| key.evidence.iter().flat_map(|evidence| evidence.files())) {
+        match read_evidence_file(&directory.join(name)) {
+            Ok(Some(content)) => {
+                files.insert(name.to_owned(), content);
+            }
+            Err(failure) if policy.assurance == policy::Assurance::Attested => return Err(failure),
+            Ok(None) | Err(_) => {}
+        }
+    }
+    Ok(files)
+}
+
+fn read_evidence_file(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
+    match path.metadata() {
+        // A FIFO would be waited for.
+        Ok(found) if found.is_file() => read_bounded(path).map(Some),
+        Ok(_) => Err(Failure::not_checked(format!("{}: this is no regular file", path.display()))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Failure::not_checked(format!("{}: {error}", path.display()))),
+    }
 }

@@ -7,6 +7,7 @@ use crate::exit::Failure;
 use crate::output;
 use libtom::proof::{Assessments, Trust};
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::Path;
 use tom_host::active_policy::{self, ACTIVE_DIRECTORY, ANCHORS};
 use tom_host::{accounts, trusted_file};
@@ -28,9 +29,10 @@ pub(crate) fn read() -> Result<Trust, Failure> {
         for name in pem_files(Path::new(directory))? {
             let path = Path::new(directory).join(&name);
             let content = trusted_file::read(&path, LARGEST).map_err(|error| {
+                let error = output::plain(&error.to_string());
                 Failure::not_checked(format!("the trust anchor {error}; root alone may be able to write it"))
             })?;
-            let shown = path.display().to_string();
+            let shown = output::plain(&path.display().to_string());
             trust.add_file(&shown, &content).map_err(|error| {
                 Failure::not_checked(format!("the trust anchor {error}; correct the file, or take it away"))
             })?;
@@ -72,8 +74,9 @@ pub(crate) fn in_use(trust: &Trust, assessments: &Assessments) -> String {
     kept.filter(|anchor| !Path::new(&anchor.source).starts_with(OPERATORS)).map(libtom::proof::Anchor::to_pem).collect()
 }
 
-/// Names that end in .pem, sorted; none where there is no such directory.
-fn pem_files(directory: &Path) -> Result<Vec<String>, Failure> {
+/// Names that end in .pem, however written, sorted; none where there is no such directory. A name that is no text
+/// counts as well: its file may be the one that takes trust away.
+fn pem_files(directory: &Path) -> Result<Vec<OsString>, Failure> {
     let failed = |error: std::io::Error| Failure::not_checked(format!("{}: {error}", directory.display()));
     let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,
@@ -83,8 +86,8 @@ fn pem_files(directory: &Path) -> Result<Vec<String>, Failure> {
     let mut names = Vec::new();
     for entry in entries {
         let name = entry.map_err(failed)?.file_name();
-        if let Some(name) = name.to_str().filter(|name| Path::new(name).extension().is_some_and(|e| e == "pem")) {
-            names.push(name.to_owned());
+        if Path::new(&name).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("pem")) {
+            names.push(name);
         }
     }
     names.sort_unstable();

@@ -122,6 +122,12 @@ pub fn real_uid() -> u32 {
     rustix::process::getuid().as_raw()
 }
 
+/// The effective user id of this process: whose files it makes (geteuid(2)).
+#[must_use]
+pub fn effective_uid() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
 /// Which of the `wanted` groups the account belongs to, in their order: because one of them is its
 /// primary group, or names it, or has the number of a group that does.
 ///

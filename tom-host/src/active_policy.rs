@@ -7,7 +7,7 @@ mod exchange;
 mod governed;
 mod revoked;
 
-pub use exchange::{ExchangeError, Exchanged, NewPolicy, exchange};
+pub use exchange::{ExchangeError, Exchanged, NewPolicy, Turn, exchange, take_turn};
 pub use governed::write as governed_list;
 pub use revoked::RevokedError;
 

@@ -1,4 +1,4 @@
-//! The C library's user and group databases: the one file of this crate with `unsafe`.
+//! The C library's user and group databases, and signals: the one file of this crate with `unsafe`.
 //!
 //! What: getpwnam_r and its relatives, each with a buffer that grows up to a bound, each answer
 //! copied into owned values before anything else happens. Why: nothing but the C library knows
@@ -37,6 +37,19 @@ pub(crate) struct GroupEntry {
     pub(crate) name: Vec<u8>,
     pub(crate) gid: gid_t,
     pub(crate) members: Vec<Vec<u8>>,
+}
+
+/// Receives a signal and does nothing: programs started later have it as before, as exec resets what is caught.
+extern "C" fn received(_signal: c_int) {}
+
+/// A signal no longer ends this process. One that was ignored already, as under nohup, stays ignored.
+pub(crate) fn outlive_signal(signal: c_int) {
+    // SAFETY: the handler does nothing, so it may run at any moment; it lives as long as the program.
+    let before = unsafe { libc::signal(signal, received as extern "C" fn(c_int) as libc::sighandler_t) };
+    if before == libc::SIG_IGN {
+        // SAFETY: no handler is installed.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
 }
 
 /// The user of that name; an error is the errno.

@@ -11,6 +11,7 @@ pub mod clock;
 pub mod event;
 mod ffi;
 pub mod host_identity;
+pub mod interrupts;
 pub mod journal;
 mod local_groups;
 pub mod trusted_file;

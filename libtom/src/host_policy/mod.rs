@@ -351,6 +351,12 @@ impl<'p> HostPolicy<'p> {
         self.rules.keys.get(found)
     }
 
+    /// How the key of this blob stands: what rule 8 goes by.
+    #[must_use]
+    pub fn standing_of(&self, blob: &[u8]) -> Option<crate::policy::PinStanding> {
+        self.key(blob).map(|key| key.pin)
+    }
+
     /// Whose key it is, by id: a person's or a machine's. For logs; rules go by number.
     #[must_use]
     pub fn holder_of(&self, blob: &[u8]) -> Option<&'p str> {

@@ -18,6 +18,6 @@ pub use entries::{
 };
 pub use names::{ADMIN_GROUPS, EXEMPT_SERVICES, Service, ServiceSet};
 pub use problem::{Position, Problem};
-pub(crate) use section::is_invisible;
+pub use section::is_invisible;
 pub use text::parse;
 pub use warnings::{Warning, warnings};

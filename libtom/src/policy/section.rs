@@ -261,7 +261,8 @@ pub(super) fn printable(text: &str) -> String {
 
 /// Characters that change how a line looks without being seen: control characters, line separators,
 /// bidirectional controls and the like (CVE-2021-42574), zero-width characters, the byte order mark.
-pub(crate) fn is_invisible(c: char) -> bool {
+#[must_use]
+pub fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(
             c,

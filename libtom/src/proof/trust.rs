@@ -86,7 +86,9 @@ impl Anchor {
         let purposes = [(self.purposes.piv, "piv"), (self.purposes.fido, "fido"), (self.purposes.openpgp, "openpgp")];
         let words: Vec<&str> = purposes.iter().filter(|(is, _)| *is).map(|(_, word)| *word).collect();
         let purpose = if words.is_empty() { "none".to_string() } else { words.join(" ") };
-        let (vendor, digest, pem) = (&self.vendor, hexadecimal(&self.digest), pem::encode(&self.der));
+        let (digest, pem) = (hexadecimal(&self.digest), pem::encode(&self.der));
+        // A maker called like the head of a certificate must not spoil the file.
+        let vendor = self.vendor.replace("-----", "?");
         format!("# vendor: {vendor}\n# purpose: {purpose}\n# sha256: {digest}\n{pem}")
     }
 
@@ -141,7 +143,7 @@ impl Trust {
             if let Some((aaguid, name)) = line.split_once(char::is_whitespace)
                 && let Some(aaguid) = read_aaguid(aaguid)
             {
-                self.models.push((aaguid, name.trim().to_string()));
+                self.models.push((aaguid, one_line(name)));
             }
         }
     }

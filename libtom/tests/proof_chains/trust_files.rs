@@ -107,3 +107,30 @@ fn of_anchors_with_one_name_the_one_that_signed_is_found() {
 fn a_key_that_a_test_needs() {
     assert_eq!(PrivateKey::derived("slot 9a").public(), sound_piv().key);
 }
+
+/// An anchor in use is kept as PEM: a maker called like the head of a certificate would have spoiled the whole file,
+/// and with it all keys at the next upgrade.
+#[test]
+fn a_makers_name_does_not_spoil_the_file() {
+    let root_key = maker().key(PIV_ROOT);
+    let name = Name::common("x\u{1b}[2J -----BEGIN CERTIFICATE-----");
+    let mut root = Certificate::new(name.clone(), name, root_key.public());
+    root.extensions.push(Extension::basic_constraints(true, None));
+    let mut trust = Trust::nobody();
+    add(&mut trust, &pem(&root.signed_by(&root_key)));
+    let kept = trust.anchors()[0].to_pem();
+    assert!(kept.starts_with("# vendor: x?[2J ?BEGIN CERTIFICATE?\n"), "{kept}");
+    let mut again = Trust::nobody();
+    add(&mut again, &kept);
+    assert_eq!(again.anchors()[0].digest, trust.anchors()[0].digest);
+}
+
+/// Words in a file from elsewhere go to a terminal when evidence is explained.
+#[test]
+fn words_of_a_file_are_shown_without_control_characters() {
+    let mut trust = Trust::nobody();
+    add(&mut trust, &format!("# vendor: Yub\u{1b}[2J\u{202e}ico\n{}", maker().piv_root_pem()));
+    assert_eq!(trust.anchors()[0].vendor, "Yub?[2J?ico");
+    let purpose = problem(&format!("# purpose: \u{1b}[2Jpiv\n{}", maker().piv_root_pem()));
+    assert_eq!(purpose, TrustFileProblem::Purpose("?[2Jpiv".into()));
+}

@@ -38,6 +38,7 @@ fn apply(options: &ApplyOptions) -> Result<Exit, Failure> {
     let now = Moment::from_unix(clock::now());
     let readers = readers()?;
     let host = policy_source::this_host()?;
+    let turn = active_policy::take_turn().map_err(|error| Failure::not_checked(error.to_string()))?;
     // The candidate: trusted, readable, sound.
     let source = trusted(Path::new(CANDIDATE))?;
     let text = policy_source::text_of(Path::new(CANDIDATE), source.clone())?;
@@ -74,7 +75,7 @@ fn apply(options: &ApplyOptions) -> Result<Exit, Failure> {
     stored::decode(&fallback).map_err(unreadable)?;
     check_lockout(&read_back, &policy, now, options)?;
     // The one step.
-    let exchanged = active_policy::exchange(&NewPolicy {
+    let new = NewPolicy {
         source: &source,
         resolved: &bytes,
         fallback: &fallback,
@@ -83,8 +84,8 @@ fn apply(options: &ApplyOptions) -> Result<Exit, Failure> {
         anchors: &trust_anchors::in_use(&trust, &assessments),
         evidence: &Vec::from_iter(evidence),
         readers,
-    })
-    .map_err(|error| Failure::not_checked(error.to_string()))?;
+    };
+    let exchanged = active_policy::exchange(&new, &turn).map_err(|error| Failure::not_checked(error.to_string()))?;
     for warning in exchanged.warnings {
         output::message(&format!("warning: {warning}; the new policy is active all the same"));
     }

@@ -32,7 +32,8 @@ pub(crate) fn run(file: Option<&Path>) -> Result<Exit, Failure> {
         (1, _) => (paint.red("1 expectation does not hold"), Exit::Findings),
         (n, _) => (paint.red(&format!("{n} expectations do not hold")), Exit::Findings),
     };
-    output::data(&format!("{}: {verdict}; {}\n", file.display(), summary(&policy)));
+    let shown = output::plain(&file.display().to_string());
+    output::data(&format!("{shown}: {verdict}; {}\n", summary(&policy)));
     Ok(exit)
 }
 

@@ -85,17 +85,31 @@ pub struct Exchanged {
     pub warnings: Vec<ExchangeError>,
 }
 
+/// The right to exchange the active policy; it ends with the process, or when it is dropped.
+#[derive(Debug)]
+pub struct Turn {
+    _lock: File,
+}
+
+/// Takes the turn. Whoever reads a candidate before and exchanges after it could put an older text, read before another
+/// run applied a newer one, in the newer one's place.
+///
+/// # Errors
+/// Another run has it, or the state directory could have been changed by others than root.
+pub fn take_turn() -> Result<Turn, ExchangeError> {
+    TrustedDirectory::open(Path::new(STATE_DIRECTORY))?;
+    lock().map(|lock| Turn { _lock: lock })
+}
+
 /// Makes a policy the active one. The one before is kept for a rollback.
 ///
 /// # Errors
 /// Says which step failed; the active policy is then what it was before.
-pub fn exchange(new: &NewPolicy<'_>) -> Result<Exchanged, ExchangeError> {
-    TrustedDirectory::open(Path::new(STATE_DIRECTORY))?;
+pub fn exchange(new: &NewPolicy<'_>, _turn: &Turn) -> Result<Exchanged, ExchangeError> {
     for content in [new.source, new.resolved, new.fallback, new.governed.as_bytes(), new.proof, new.anchors.as_bytes()]
     {
         check_size(content)?;
     }
-    let _lock = lock()?;
     clear_away(NEW_DIRECTORY)?;
     clear_away(NEW_FALLBACK)?;
     if let Err(error) = write_all(new) {

@@ -10,10 +10,10 @@ use libtom::proof::{EnrolmentChallenge, Trust, fido};
 use libtom::public_key::PublicKey;
 use std::fs::{self, DirBuilder, File};
 use std::io::Read;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use tom_host::clock;
+use tom_host::{accounts, clock, interrupts};
 
 /// Makes the key; its files appear only when it is proven.
 pub(super) fn enroll(options: &EnrollFidoOptions, sitting: &Sitting, trust: &Trust) -> Result<Enrolled, Failure> {
@@ -60,6 +60,8 @@ fn make(options: &EnrollFidoOptions, workshop: &Workshop) -> Result<(), Failure>
     }
     command.arg("-C").arg(format!("tom:{}:{}", options.common.person, options.common.label));
     command.arg("-f").arg(workshop.path("key"));
+    // Ctrl-C ends ssh-keygen, and then the enrolment, with the workshop cleared away.
+    interrupts::outlive();
     match command.status() {
         Ok(status) if status.success() => Ok(()),
         Ok(_) => Err(Failure::findings(vec![
@@ -138,6 +140,21 @@ impl KeyFiles {
     }
 }
 
+/// Whoever else can write a directory can put another in the workshop's place, with links in it, and have files of
+/// the caller's written over. In one like /tmp they cannot.
+fn refuse_shared(directory: &Path) -> Result<(), Failure> {
+    let shown = directory.display();
+    let found = directory.metadata().map_err(|error| Failure::not_checked(format!("{shown}: {error}")))?;
+    let is_ours = found.uid() == 0 || found.uid() == accounts::effective_uid();
+    let is_shared = found.mode() & 0o022 != 0 && found.mode() & 0o1000 == 0;
+    if is_ours && !is_shared {
+        return Ok(());
+    }
+    Err(Failure::not_checked(format!(
+        "{shown}: others can write this directory: name a --key FILE in one of your own, or run this as its owner"
+    )))
+}
+
 /// A private directory beside the key's file, gone with the enrolment.
 struct Workshop {
     directory: PathBuf,
@@ -147,15 +164,12 @@ impl Workshop {
     fn beside(key_file: &Path) -> Result<Self, Failure> {
         let parent = key_file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let directory = parent.join(format!(".tom-enroll-{}", std::process::id()));
-        let workshop = Self { directory };
+        let failed = |error: std::io::Error| Failure::not_checked(format!("{}: {error}", directory.display()));
         // ~/.ssh is there, or made as ssh would make it; this directory must be new.
-        DirBuilder::new()
-            .mode(0o700)
-            .recursive(true)
-            .create(parent)
-            .and_then(|()| DirBuilder::new().mode(0o700).create(&workshop.directory))
-            .map_err(|error| workshop.failed(&error))?;
-        Ok(workshop)
+        DirBuilder::new().mode(0o700).recursive(true).create(parent).map_err(failed)?;
+        refuse_shared(parent)?;
+        DirBuilder::new().mode(0o700).create(&directory).map_err(failed)?;
+        Ok(Self { directory })
     }
 
     fn path(&self, name: &str) -> PathBuf {

@@ -8,6 +8,7 @@ use crate::policy_source::{self, CANDIDATE, EvidenceFiles};
 use libtom::policy::{PinStanding, Policy, Proof};
 use libtom::proof::Trust;
 use libtom::public_key::PublicKey;
+use std::fmt::Display;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -133,30 +134,34 @@ impl Sitting {
         Ok(())
     }
 
-    /// Appends the entry to the policy: the new text beside the old one, then in its place in one step.
+    /// Appends the entry to the policy: the new text beside the old one, then in its place in one step. The key is
+    /// enrolled by now, so the entry is handed over whatever fails.
     pub(super) fn append(&self, entry: &Entry) -> Result<(), Failure> {
         let Some(text) = &self.text else { return Ok(()) };
-        let now = policy_source::text_of(&self.policy_path, policy_source::read_bounded(&self.policy_path)?)?;
-        if now != *text {
-            return Err(Failure::not_checked(format!(
-                "{} was changed meanwhile: nothing was written to it",
-                self.policy_path.display()
-            )));
+        let failed = |path: &Path, error: &dyn Display| Failure::not_checked(format!("{}: {error}", path.display()));
+        let now = fs::read(&self.policy_path).map_err(|error| failed(&self.policy_path, &error))?;
+        if now != text.as_bytes() {
+            return Err(failed(&self.policy_path, &"it was changed meanwhile: nothing was written to it"));
         }
-        let new = self.policy_path.with_extension("toml.new");
-        let failed = |error: std::io::Error| Failure::not_checked(format!("{}: {error}", new.display()));
-        let before = fs::metadata(&self.policy_path).map_err(failed)?;
-        let mut file =
-            OpenOptions::new().write(true).create_new(true).mode(before.mode() & 0o777).open(&new).map_err(failed)?;
+        // A link to the policy stays one.
+        let policy = fs::canonicalize(&self.policy_path).map_err(|error| failed(&self.policy_path, &error))?;
+        let before = fs::metadata(&policy).map_err(|error| failed(&policy, &error))?;
+        let new = policy.with_extension("toml.new");
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(before.mode() & 0o777)
+            .open(&new)
+            .map_err(|error| failed(&new, &error))?;
         let written = file.write_all(format!("{text}{}", entry.text()).as_bytes()).and_then(|()| {
             std::os::unix::fs::fchown(&file, Some(before.uid()), Some(before.gid()))?;
             file.set_permissions(before.permissions())?;
             file.sync_all()?;
-            fs::rename(&new, &self.policy_path)
+            fs::rename(&new, &policy)
         });
         written.map_err(|error| {
             let _ = fs::remove_file(&new);
-            Failure::not_checked(format!("{}: {error}", self.policy_path.display()))
+            failed(&policy, &error)
         })
     }
 
