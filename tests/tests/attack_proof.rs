@@ -293,11 +293,8 @@ fn an_entry_that_cannot_be_written_is_handed_over() {
         host.write("/srv/policy.toml.new", 0o644, "left by a run that was killed");
         let enrolled = enrol_for_good(&host, "green", "/srv/policy.toml");
         assert_eq!(enrolled.status, Some(3), "{enrolled:#?}");
-        assert!(
-            enrolled.stderr.contains("the key is enrolled, put this into /srv/policy.toml yourself"),
-            "{enrolled:#?}"
-        );
-        let entry = enrolled.stderr.split_once("[[key]]").expect("the entry").1;
+        assert!(enrolled.stderr.contains("is not in /srv/policy.toml; put this into it yourself"), "{enrolled:#?}");
+        let entry = enrolled.stdout.split_once("[[key]]").expect("the entry").1;
         host.write("/srv/policy.toml", 0o644, [HEAD, &person("anna"), GRANT, "[[key]]", entry].concat());
         host.run(["tom", "policy", "check", "/srv/policy.toml"]).expect_success();
     });
