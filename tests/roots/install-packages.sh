@@ -10,6 +10,7 @@ set -eu
 # openssh-client  ssh-keygen, for RSA keys and certificates
 # libpam0g-dev    to build pam_tom.so
 # libpcsclite-dev to build tom-enroll-piv
+# pkgconf         by which its build finds that library
 # gcc             what Rust links with
 # binutils        nm, readelf: the symbols of pam_tom.so
 # python3         the second model of the rules
@@ -19,7 +20,7 @@ set -eu
 # yubico-piv-tool must take the simulated card for a YubiKey
 # ykcs11          Yubico's PKCS #11 must, too
 # openssl         verifies the simulated attestations
-wanted="mmdebstrap util-linux mount iproute2 openssh-client libpam0g-dev libpcsclite-dev gcc binutils python3 \
+wanted="mmdebstrap util-linux mount iproute2 openssh-client libpam0g-dev libpcsclite-dev pkgconf gcc binutils python3 \
     pcscd vsmartcard-vpcd opensc yubico-piv-tool ykcs11 openssl"
 
 missing=""
