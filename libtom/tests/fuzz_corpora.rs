@@ -144,10 +144,23 @@ fn the_seeds_of_attestations_are_the_simulated_maker_s() {
     }
     let sound = FidoToken::sound(&tokens::maker());
     let p256 = FidoToken { key: SubjectKey::derived("fido"), ..sound.clone() };
-    for (name, data) in [("signed", sound.auth_data()), ("signed_p256", p256.auth_data())] {
-        is_a_seed("fido_attestation", name, &tokens::join(b's', &[], &data));
+    for (name, said) in [
+        ("signed", sound.clone()),
+        ("signed_p256", p256),
+        ("signed_other_application", FidoToken { rp_id_hash: Some([7; 32]), ..sound.clone() }),
+        ("signed_other_model", FidoToken { aaguid: [7; 16], ..sound.clone() }),
+        ("signed_synchronised", FidoToken { flags: 0xcd, ..sound.clone() }),
+        ("signed_backed_up", FidoToken { flags: 0xd5, ..sound.clone() }),
+        ("signed_trailing", FidoToken { trailing_auth_data: vec![0], ..sound.clone() }),
+    ] {
+        is_a_seed("fido_attestation", name, &tokens::join(b's', &[], &said.auth_data()));
     }
+    // The key of a token that may sign without a PIN: whoever forges wants a better one.
+    let better = FidoToken { key: SubjectKey::ed25519("touched"), ..sound.clone() };
     for (name, lie) in [
+        ("forged", FidoToken { signed_by_other_key: true, ..better.clone() }),
+        ("forged_issuer", FidoToken { issuer: Issuer::OtherKey, ..better.clone() }),
+        ("other_key", FidoToken { attested_key: Some(sound.key.clone()), ..better }),
         ("synchronised", FidoToken { flags: 0xcd, ..sound.clone() }),
         ("other_model", FidoToken { cert_aaguid: Some([7; 16]), ..sound.clone() }),
         ("self_signed", FidoToken { issuer: Issuer::SelfSigned, ..sound.clone() }),
@@ -160,6 +173,9 @@ fn the_seeds_of_attestations_are_the_simulated_maker_s() {
         let input = tokens::join(b'f', &[key.as_bytes(), &lie.challenge], &lie.attestation());
         is_a_seed("fido_attestation", &format!("lie_{name}"), &input);
     }
+    let key = sound.public_line(&sound.application);
+    let input = tokens::join(b'f', &[key.as_bytes(), b"another challenge"], &sound.attestation());
+    is_a_seed("fido_attestation", "lie_other_challenge", &input);
 
     for token in tokens::piv_tokens() {
         is_a_seed("piv_attestation", token.name, &token.input());
@@ -172,7 +188,13 @@ fn the_seeds_of_attestations_are_the_simulated_maker_s() {
     is_a_seed("piv_attestation", "signed_device", &tokens::join(b'd', &[], &sound.device().to_be_signed()));
     let (forged, real) = sound.leaf_as_issuer();
     is_a_seed("piv_attestation", "lie_leaf_as_issuer", &tokens::join(b'f', &[b"", &real], &forged));
+    let other_key = SubjectKey::ed25519("piv").ssh_line();
+    is_a_seed("piv_attestation", "lie_other_key", &tokens::join(b'f', &[other_key.as_bytes(), &device], &slot));
+    // Of the token that never asks for its PIN.
+    let better = PivToken { serial: Some(7), ..sound.clone() };
     for (name, lie) in [
+        ("forged", PivToken { leaf_signed_by: LeafSigner::OtherKey, pin: 3, ..better.clone() }),
+        ("forged_issuer", PivToken { device_issuer: Issuer::OtherKey, pin: 3, ..better }),
         ("self_signed", PivToken { leaf_signed_by: LeafSigner::Itself, ..sound.clone() }),
         ("no_policy", PivToken { omit_policy: true, ..sound.clone() }),
         ("extension_twice", PivToken { duplicate_extension: Some(arc(&[3, 8])), ..sound.clone() }),
