@@ -31,7 +31,9 @@ pub const YUBICO_PKCS11: &str = "/usr/lib/x86_64-linux-gnu/libykcs11.so";
 pub const OPENSC_PKCS11: &str = "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so";
 const DRIVER: &str = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so";
 /// pcscd looks for a card every 0.4 s. A card that is exchanged meanwhile would be the same to it, without power.
-const UNTIL_SEEN_GONE: Duration = Duration::from_secs(1);
+const UNTIL_SEEN_GONE: Duration = Duration::from_secs(2);
+/// From the card's power to pcscd's word that it is there; on a machine with other work a client was too early once.
+const UNTIL_SEEN_THERE: Duration = Duration::from_millis(400);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What keeps a pcscd from running here, if anything does.
@@ -105,7 +107,7 @@ impl Pcscd {
     #[must_use]
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new("nsenter");
-        command.arg(format!("--target={}", self.first_pid)).args(["--mount", "--wdns=/", "--", program]);
+        command.arg(format!("--target={}", self.first_pid)).args(["--mount", "--root", "--wdns=/", "--", program]);
         command.stdin(Stdio::null());
         command
     }
@@ -114,7 +116,9 @@ impl Pcscd {
     #[must_use]
     pub fn command_at_the_reader(&self, program: &str) -> Command {
         let mut command = Command::new("nsenter");
-        command.arg(format!("--target={}", self.first_pid)).args(["--mount", "--net", "--wdns=/", "--", program]);
+        command
+            .arg(format!("--target={}", self.first_pid))
+            .args(["--mount", "--net", "--root", "--wdns=/", "--", program]);
         command.stdin(Stdio::null());
         command
     }
@@ -197,6 +201,7 @@ impl Pcscd {
         });
         let stream = connection.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no reader:\n{}", self.said()));
         told.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("pcscd sees no card:\n{}", self.said()));
+        std::thread::sleep(UNTIL_SEEN_THERE);
         Inserted { log, stream, thread: Some(thread) }
     }
 }
