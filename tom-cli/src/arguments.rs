@@ -38,6 +38,24 @@ pub(crate) enum Command {
     Enroll(EnrollCommand),
     /// Make the candidate /etc/tom/policy.toml the active policy
     Apply(ApplyOptions),
+    /// Confirm the last change of policy or configuration, from a new login; without it the change is undone
+    Confirm,
+    /// Undo the last change: one that waits for its confirmation, else the policy before comes back
+    Rollback(RollbackOptions),
+    /// Let sshd and PAM of this host ask tom
+    Enable(EnableOptions),
+    /// Take tom's lines out of sshd and PAM of this host
+    Disable(DisableOptions),
+    /// Say what is wrong with this host: every way to become an administrator that does not pass tom
+    Doctor(DoctorOptions),
+    /// Take a lost token out on this host, at once
+    Revoke(RevokeOptions),
+    /// Log in with a candidate, in namespaces of its own (called by enable and apply)
+    #[command(hide = true)]
+    Rehearse(RehearseOptions),
+    /// Write the active policy anew in the form that this version reads (called when the package is installed)
+    #[command(hide = true)]
+    Refresh,
 }
 
 #[derive(Debug, Subcommand)]
@@ -219,14 +237,107 @@ pub(crate) struct ExplainOptions {
     pub(crate) policy: Option<PathBuf>,
 }
 
+/// How a change comes about, for `tom enable` and `tom apply`.
+#[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub(crate) struct ChangeOptions {
+    /// Without waiting for a confirmation
+    #[arg(long, conflicts_with = "unattended")]
+    pub(crate) now: bool,
+    /// Let a second check, a minute later, confirm instead of a person (for automation)
+    #[arg(long)]
+    pub(crate) unattended: bool,
+    /// How long to wait for 'tom confirm' before everything is undone, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u32).range(30..=86_400))]
+    pub(crate) confirm_within: u32,
+    /// Who you are, by the id in the policy, where nobody has come in by token yet
+    #[arg(long = "as", value_name = "PERSON")]
+    pub(crate) person: Option<String>,
+    /// Only show what would change, and for whom
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Even if you, or all but one, could not log in any more; logged as an alarm
+    #[arg(long)]
+    pub(crate) allow_lockout: bool,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ApplyOptions {
+    #[command(flatten)]
+    pub(crate) change: ChangeOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EnableOptions {
+    /// Decide and log what would be refused, and refuse nothing
+    #[arg(long)]
+    pub(crate) observe: bool,
+    #[command(flatten)]
+    pub(crate) change: ChangeOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RollbackOptions {
+    /// Only a change whose time to be confirmed is over (called by the timer, and when the host starts)
+    #[arg(long)]
+    pub(crate) unconfirmed: bool,
     /// Without waiting for a confirmation
     #[arg(long)]
     pub(crate) now: bool,
-    /// Even if nobody could log in any more; logged as an alarm
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DisableOptions {
+    /// The package is being removed: do what can be done, and never stop it
+    #[arg(long, hide = true)]
+    pub(crate) for_removal: bool,
+}
+
+/// How findings are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+    /// One line and an exit code for Nagios and Icinga
+    Nagios,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorOptions {
+    /// How findings are written
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: ReportFormat,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RevokeOptions {
+    /// A person's id (all keys), PERSON:LABEL, a fingerprint SHA256:…, or a file with the public key
+    #[arg(value_name = "PERSON|KEY")]
+    pub(crate) whom: String,
+    /// Let it count again
     #[arg(long)]
-    pub(crate) allow_lockout: bool,
+    pub(crate) undo: bool,
+    /// End the sessions that were opened with it
+    #[arg(long, conflicts_with = "undo")]
+    pub(crate) end_sessions: bool,
+    /// Why, for the journal and the list
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RehearseOptions {
+    /// The mount namespace that this must not be
+    #[arg(long)]
+    pub(crate) outside: String,
+    /// SHA-256 of the candidate
+    #[arg(long)]
+    pub(crate) digest: String,
 }
 
 fn moment(text: &str) -> Result<Moment, &'static str> {

@@ -26,6 +26,14 @@ fn main() -> ExitCode {
         Command::Evidence(EvidenceCommand::Check(options)) => commands::evidence::run(&options),
         Command::Enroll(command) => commands::enroll::run(&command),
         Command::Apply(options) => commands::apply::run(&options),
+        Command::Confirm => commands::confirm::run(),
+        Command::Rollback(options) => commands::rollback::run(&options),
+        Command::Enable(options) => commands::enable::run(&options),
+        Command::Disable(options) => commands::disable::run(&options),
+        Command::Doctor(options) => commands::doctor::run(&options),
+        Command::Revoke(options) => commands::revoke::run(&options),
+        Command::Rehearse(options) => commands::rehearse::run(&options),
+        Command::Refresh => commands::refresh::run(),
     };
     outcome.unwrap_or_else(|failure| failure.report()).into()
 }

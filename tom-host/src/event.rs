@@ -37,11 +37,25 @@ pub enum Kind {
     KeyRevoked,
     /// The active policy can't be used; administrators come in by break-glass only.
     PolicyUnusable,
+    /// An observing host would have refused this, had it been enforcing.
+    WouldRefuse,
+    /// The host's sshd and PAM ask tom from now on.
+    Enabled,
+    /// The host's sshd and PAM no longer ask tom.
+    Disabled,
+    /// A change of policy or configuration was confirmed from a new login.
+    ChangeConfirmed,
+    /// A change was made although persons could be locked out by it (--allow-lockout).
+    LockoutAllowed,
+    /// A key that was taken out counts again (`tom revoke --undo`).
+    RevocationLifted,
+    /// Sessions were ended by `tom revoke --end-sessions`.
+    SessionsEnded,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 17] = [
         Self::LoginAllowed,
         Self::Refused,
         Self::OfferRefused,
@@ -52,6 +66,13 @@ impl Kind {
         Self::RolledBack,
         Self::KeyRevoked,
         Self::PolicyUnusable,
+        Self::WouldRefuse,
+        Self::Enabled,
+        Self::Disabled,
+        Self::ChangeConfirmed,
+        Self::LockoutAllowed,
+        Self::RevocationLifted,
+        Self::SessionsEnded,
     ];
 
     /// The journal's MESSAGE_ID: drawn once at random, never changed, so that
@@ -69,6 +90,13 @@ impl Kind {
             Self::RolledBack => "d3e78660ff1083549a40c5cab36e7ca9",
             Self::KeyRevoked => "8e5c9b4f9c6a91af9776c67b333ebf91",
             Self::PolicyUnusable => "263231edb85a383df85853b5766294b9",
+            Self::WouldRefuse => "31880666e02ea1190aa71a0e99b8b5b7",
+            Self::Enabled => "41b80e2d6b7f824cd797b2ec276688f6",
+            Self::Disabled => "4b204f8025162287e02db50d29c7bda9",
+            Self::ChangeConfirmed => "d18f4071ad49c0d87a75f5f58beb579c",
+            Self::LockoutAllowed => "79b3443cc9887ddcf85314e79f590189",
+            Self::RevocationLifted => "b0613cf4d8d616b546f3811b6755c366",
+            Self::SessionsEnded => "e39bbcde305030480a0deba1594001a1",
         }
     }
 
@@ -86,6 +114,13 @@ impl Kind {
             Self::RolledBack => "rolled-back",
             Self::KeyRevoked => "key-revoked",
             Self::PolicyUnusable => "policy-unusable",
+            Self::WouldRefuse => "would-refuse",
+            Self::Enabled => "enabled",
+            Self::Disabled => "disabled",
+            Self::ChangeConfirmed => "change-confirmed",
+            Self::LockoutAllowed => "lockout-allowed",
+            Self::RevocationLifted => "revocation-lifted",
+            Self::SessionsEnded => "sessions-ended",
         }
     }
 
@@ -94,10 +129,15 @@ impl Kind {
     #[must_use]
     pub const fn priority(self) -> u8 {
         match self {
-            Self::BreakGlassUsed | Self::ConsoleByPassword => 2,
+            Self::BreakGlassUsed | Self::ConsoleByPassword | Self::LockoutAllowed => 2,
             Self::PolicyUnusable => 3,
-            Self::Refused | Self::ApplyRefused | Self::RolledBack => 4,
-            Self::PolicyApplied | Self::KeyRevoked => 5,
+            Self::Refused
+            | Self::ApplyRefused
+            | Self::RolledBack
+            | Self::Disabled
+            | Self::RevocationLifted
+            | Self::SessionsEnded => 4,
+            Self::PolicyApplied | Self::KeyRevoked | Self::WouldRefuse | Self::Enabled | Self::ChangeConfirmed => 5,
             Self::LoginAllowed => 6,
             Self::OfferRefused => 7,
         }

@@ -90,7 +90,7 @@ fn apply(options: &ApplyOptions) -> Result<Exit, Failure> {
         output::message(&format!("warning: {warning}; the new policy is active all the same"));
     }
     announce(&policy, &host);
-    if !options.now {
+    if !options.change.now {
         output::message("applied at once: this version does not wait for a confirmation, as with --now");
     }
     Ok(Exit::Fine)
@@ -155,7 +155,7 @@ fn check_serial(policy: &Policy) -> Result<(), Failure> {
 fn check_lockout(here: &HostPolicy<'_>, policy: &Policy, now: Moment, options: &ApplyOptions) -> Result<(), Failure> {
     let persons = who_could_log_in(here, policy, now);
     match persons.len() {
-        0 if options.allow_lockout => {
+        0 if options.change.allow_lockout => {
             output::message("warning: nobody can log in by SSH under this policy");
             let alarm = "a policy was applied under which no person can log in by SSH (--allow-lockout)";
             journal::record(&Event::new(Kind::PolicyUnusable, alarm));
