@@ -7,6 +7,7 @@
 mod arguments;
 mod commands;
 mod exit;
+mod inspection;
 mod output;
 mod policy_source;
 mod trust_anchors;
