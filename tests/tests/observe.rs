@@ -110,13 +110,18 @@ on_each_release! {
         assert!(ours.iter().all(|line| line.ends_with("[default=ignore] pam_tom.so observe")), "{ours:?}");
         host.write("/usr/share/pam-configs/tom-observe", 0o644, OBSERVE_PROFILE);
         host.write("/usr/share/pam-configs/tom", 0o644, tom_tests::PROFILE);
-        let update = |profile: &str| {
-            let line = ["pam-auth-update", "--force", "--enable", profile];
+        let update = |options: &[&str]| {
+            let line = [&["pam-auth-update", "--force"][..], options].concat();
             host.command().env("DEBIAN_FRONTEND", "noninteractive").run(line).expect_success();
+            let text = std::fs::read_to_string(host.path("/etc/pam.d/common-account")).expect("it is there");
+            assert_eq!(text.matches("pam_tom.so").count(), 1, "{text}");
+            lines()
         };
-        update("tom-observe");
-        assert_eq!(lines(), ours);
-        let text = std::fs::read_to_string(host.path("/etc/pam.d/common-account")).expect("it is there");
-        assert_eq!(text.matches("pam_tom.so").count(), 1, "{text}");
+        assert_eq!(update(&["--enable", "tom-observe"]), ours);
+        // Measured: to enable the one that enforces is not enough, and ends with 0 all the same.
+        assert_eq!(update(&["--enable", "tom"]), ours);
+        let enforcing = update(&["--enable", "tom", "--disable", "tom-observe"]);
+        assert!(enforcing.iter().all(|line| line.ends_with("default=bad] pam_tom.so")), "{enforcing:?}");
+        assert_eq!(update(&["--enable", "tom-observe", "--disable", "tom"]), ours);
     }
 }
