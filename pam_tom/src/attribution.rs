@@ -9,6 +9,7 @@ use pam::module::PamHandle;
 use tom_host::active_policy::PolicyFault;
 use tom_host::event::{Event, Field, Kind};
 use tom_host::journal;
+use tom_host::sessions::SessionsError;
 
 /// Tells the session who it is; tells whether that worked.
 pub(crate) fn into_environment(pamh: &mut PamHandle, principal: &Principal<'_>) -> bool {
@@ -25,8 +26,8 @@ pub(crate) fn into_environment(pamh: &mut PamHandle, principal: &Principal<'_>) 
     names.into_iter().all(|(name, value)| ffi::set_environment_variable(pamh, name, value))
 }
 
-/// One event for a decision that somebody will ask about: an allowed session, every denial, every use of
-/// break-glass. A request that tom has no say in leaves no trace.
+/// One event for a decision that somebody will ask about: every denial, every use of break-glass. A request that
+/// tom has no say in leaves no trace, and an allow is told by the session, see [`record_session`].
 pub(crate) fn record(
     transaction: &Transaction,
     phase: Phase,
@@ -34,19 +35,34 @@ pub(crate) fn record(
     decision: &Decision<'_>,
     fault: Option<&PolicyFault>,
 ) {
+    if phase == Phase::Session || !matches!(decision, Decision::Allow(_)) {
+        record_session(transaction, policy, decision, fault, None);
+    }
+}
+
+/// The same of a session, where an allow is the login. What kept it off the record is told with it.
+pub(crate) fn record_session(
+    transaction: &Transaction,
+    policy: &HostPolicy<'_>,
+    decision: &Decision<'_>,
+    fault: Option<&PolicyFault>,
+    unrecorded: Option<&SessionsError>,
+) {
     let asked = asked(transaction);
+    let off_the_record =
+        unrecorded.map(|error| format!(" (this session is not on record: {error})")).unwrap_or_default();
     let (kind, message) = match decision {
-        Decision::Allow(_) if phase != Phase::Session => return,
-        Decision::Allow(allow) => match allow.principal() {
-            Principal::Person { person, key_label, break_glass: true, .. } => {
-                (Kind::BreakGlassUsed, format!("BREAK-GLASS: {person} with key '{key_label}' entered {asked}"))
+        Decision::Allow(allow) => {
+            let Some(who) = name_of(allow.principal()) else { return };
+            match allow.principal() {
+                Principal::Person { break_glass: true, .. } => {
+                    (Kind::BreakGlassUsed, format!("BREAK-GLASS: {who} entered {asked}{off_the_record}"))
+                }
+                Principal::Person { .. } | Principal::Machine { .. } | Principal::NotYetKnown => {
+                    (Kind::LoginAllowed, format!("{who} entered {asked}{off_the_record}"))
+                }
             }
-            Principal::Person { person, key_label, .. } => {
-                (Kind::LoginAllowed, format!("{person} with key '{key_label}' entered {asked}"))
-            }
-            Principal::Machine { machine } => (Kind::LoginAllowed, format!("machine {machine} entered {asked}")),
-            Principal::NotYetKnown => return,
-        },
+        }
         Decision::NotGoverned(Exemption::BreakGlassConsole) => {
             (Kind::ConsoleByPassword, format!("BREAK-GLASS: the console is open by password for {asked}"))
         }
@@ -58,6 +74,37 @@ pub(crate) fn record(
         Decision::Deny(denial) => (Kind::Refused, format!("refused {asked}: {}{}", denial.name(), because(fault))),
     };
     send(kind, &message, transaction, policy, decision.verdict().name(), decision.reason().name(), decision);
+}
+
+/// What an observing host would have done, told so that nobody takes it for done: kinds, verdicts and words of
+/// its own, and no alarm.
+pub(crate) fn observe(
+    transaction: &Transaction,
+    policy: &HostPolicy<'_>,
+    decision: &Decision<'_>,
+    fault: Option<&PolicyFault>,
+) {
+    let asked = asked(transaction);
+    let (kind, verdict, message) = match decision {
+        Decision::Allow(allow) => {
+            let Some(who) = name_of(allow.principal()) else { return };
+            (Kind::WouldAllow, "would-allow", format!("OBSERVING: {who} would have entered {asked}"))
+        }
+        Decision::Deny(denial) => {
+            let (reason, because) = (denial.name(), because(fault));
+            (Kind::WouldRefuse, "would-deny", format!("OBSERVING: would have refused {asked}: {reason}{because}"))
+        }
+        Decision::NotGoverned(_) => return,
+    };
+    send(kind, &message, transaction, policy, verdict, decision.reason().name(), decision);
+}
+
+fn name_of(principal: &Principal<'_>) -> Option<String> {
+    match principal {
+        Principal::Person { person, key_label, .. } => Some(format!("{person} with key '{key_label}'")),
+        Principal::Machine { machine } => Some(format!("machine {machine}")),
+        Principal::NotYetKnown => None,
+    }
 }
 
 /// A governed caller whom nothing has proven yet.

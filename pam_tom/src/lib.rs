@@ -8,7 +8,9 @@
 mod answer;
 mod attribution;
 mod ffi;
+mod mode;
 mod phases;
+mod record;
 mod transaction;
 
 use pam::constants::{PamFlag, PamResultCode};
@@ -44,7 +46,14 @@ impl PamHooks for PamTom {
         phases::open_session(pamh, &args)
     }
 
-    // setcred, close_session and chauthtok are not tom's: PAM_IGNORE, the default of the trait.
+    /// Says nothing of the end of a session, but takes it off the record.
+    fn sm_close_session(_: &mut PamHandle, _: Vec<&CStr>, _: PamFlag) -> PamResultCode {
+        silence_panics();
+        record::close();
+        PamResultCode::PAM_IGNORE
+    }
+
+    // setcred and chauthtok are not tom's: PAM_IGNORE, the default of the trait.
 }
 
 /// A panic is answered by PAM_ABORT; its text has no place on the standard error of sshd or sudo. The

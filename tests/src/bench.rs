@@ -6,7 +6,7 @@ use crate::host::Host;
 use crate::journal::Journal;
 use crate::keys::token_library;
 use crate::namespace::Namespace;
-use crate::pam_stack::PamLayers;
+use crate::pam_stack::{self, PamLayers};
 use crate::policy_text;
 use crate::release::Release;
 use crate::sshd::Sshd;
@@ -40,6 +40,7 @@ pub struct Bench {
     stand_in_module: Option<String>,
     files: Vec<(String, u32, Vec<u8>)>,
     tom: bool,
+    observes: bool,
     journal: bool,
     syslog: bool,
     sshd: bool,
@@ -68,6 +69,7 @@ impl Bench {
             stand_in_module: None,
             files: Vec::new(),
             tom: true,
+            observes: false,
             journal: true,
             syslog: false,
             sshd: true,
@@ -160,6 +162,12 @@ impl Bench {
         self
     }
 
+    /// Tom observes: its PAM lines say so, and sshd is as it was.
+    pub fn observing(mut self) -> Self {
+        self.observes = true;
+        self
+    }
+
     /// A file of root's, written before anything starts.
     pub fn file(mut self, path: &str, mode: u32, bytes: impl Into<Vec<u8>>) -> Self {
         self.files.push((path.to_owned(), mode, bytes.into()));
@@ -243,7 +251,7 @@ impl Bench {
             artefacts::install(&root, HOOK, script.as_bytes(), 0o755);
         }
         let drop_ins = "/etc/ssh/sshd_config.d";
-        if self.tom || self.stand_in_hook.is_some() {
+        if (self.tom && !self.observes) || self.stand_in_hook.is_some() {
             let text = self.sshd_layers.drop_in(&self.governed_users, &self.governed_groups);
             artefacts::install(&root, &format!("{drop_ins}/10-tom.conf"), text.as_bytes(), 0o644);
         }
@@ -252,7 +260,9 @@ impl Bench {
         if let Some(module) = &self.stand_in_module {
             artefacts::install_stand_in_module(&root, module);
         }
-        if self.tom || self.stand_in_module.is_some() {
+        if self.observes {
+            pam_stack::write_observing(&root);
+        } else if self.tom || self.stand_in_module.is_some() {
             self.pam_layers.write(&root);
         }
         for (path, mode, bytes) in &self.files {

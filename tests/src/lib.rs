@@ -71,7 +71,7 @@ pub use host::Host;
 pub use journal::{Event, Journal};
 pub use keys::Key;
 pub use login::{Login, Refusal};
-pub use pam_stack::{AUTH_LINE, PROFILE};
+pub use pam_stack::{AUTH_LINE, OBSERVE_PROFILE, PROFILE};
 pub use pamtester::PamTester;
 pub use release::Release;
 pub use skip::{obstacle, run_on, skipped};

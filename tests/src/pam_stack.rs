@@ -5,6 +5,8 @@ use std::path::Path;
 
 /// The profile for pam-auth-update.
 pub const PROFILE: &str = include_str!("../../packaging/pam/tom");
+/// The profile of a host that observes.
+pub const OBSERVE_PROFILE: &str = include_str!("../../packaging/pam/tom-observe");
 /// The line of the services where somebody proves a token to PAM.
 pub const AUTH_LINE: &str = include_str!("../../packaging/pam/auth-line");
 
@@ -23,11 +25,11 @@ impl PamLayers {
     /// takes far longer than a login.
     pub(crate) fn write(self, root: &Path) {
         if self.account {
-            insert(root, "common-account", PROFILE_END, &profile_line("account"));
+            insert(root, "common-account", PROFILE_END, &profile_line(PROFILE, "account"));
         }
         if self.session {
-            insert(root, "common-session", PROFILE_END, &profile_line("session"));
-            insert(root, "common-session-noninteractive", PROFILE_END, &profile_line("session"));
+            insert(root, "common-session", PROFILE_END, &profile_line(PROFILE, "session"));
+            insert(root, "common-session-noninteractive", PROFILE_END, &profile_line(PROFILE, "session"));
         }
         if self.auth {
             // su-l includes su.
@@ -38,13 +40,21 @@ impl PamLayers {
     }
 }
 
+/// Writes the lines of a host that observes.
+pub(crate) fn write_observing(root: &Path) {
+    insert(root, "common-account", PROFILE_END, &profile_line(OBSERVE_PROFILE, "account"));
+    for file in ["common-session", "common-session-noninteractive"] {
+        insert(root, file, PROFILE_END, &profile_line(OBSERVE_PROFILE, "session"));
+    }
+}
+
 /// pam-auth-update's last line.
 const PROFILE_END: &str = "# end of pam-auth-update config";
 
 /// The profile's line of a phase, with its phase in front.
-fn profile_line(phase: &str) -> String {
+fn profile_line(profile: &str, phase: &str) -> String {
     let heading = format!("{phase}:");
-    let line = PROFILE
+    let line = profile
         .lines()
         .skip_while(|line| !line.eq_ignore_ascii_case(&heading))
         .nth(1)

@@ -39,6 +39,8 @@ pub enum Kind {
     PolicyUnusable,
     /// An observing host would have refused this, had it been enforcing.
     WouldRefuse,
+    /// An observing host would have let this in, had it been enforcing.
+    WouldAllow,
     /// The host's sshd and PAM ask tom from now on.
     Enabled,
     /// The host's sshd and PAM no longer ask tom.
@@ -55,7 +57,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::LoginAllowed,
         Self::Refused,
         Self::OfferRefused,
@@ -67,6 +69,7 @@ impl Kind {
         Self::KeyRevoked,
         Self::PolicyUnusable,
         Self::WouldRefuse,
+        Self::WouldAllow,
         Self::Enabled,
         Self::Disabled,
         Self::ChangeConfirmed,
@@ -91,6 +94,7 @@ impl Kind {
             Self::KeyRevoked => "8e5c9b4f9c6a91af9776c67b333ebf91",
             Self::PolicyUnusable => "263231edb85a383df85853b5766294b9",
             Self::WouldRefuse => "31880666e02ea1190aa71a0e99b8b5b7",
+            Self::WouldAllow => "787650b54e1b48ce8e02c7757f619bfb",
             Self::Enabled => "41b80e2d6b7f824cd797b2ec276688f6",
             Self::Disabled => "4b204f8025162287e02db50d29c7bda9",
             Self::ChangeConfirmed => "d18f4071ad49c0d87a75f5f58beb579c",
@@ -115,6 +119,7 @@ impl Kind {
             Self::KeyRevoked => "key-revoked",
             Self::PolicyUnusable => "policy-unusable",
             Self::WouldRefuse => "would-refuse",
+            Self::WouldAllow => "would-allow",
             Self::Enabled => "enabled",
             Self::Disabled => "disabled",
             Self::ChangeConfirmed => "change-confirmed",
@@ -138,7 +143,7 @@ impl Kind {
             | Self::RevocationLifted
             | Self::SessionsEnded => 4,
             Self::PolicyApplied | Self::KeyRevoked | Self::WouldRefuse | Self::Enabled | Self::ChangeConfirmed => 5,
-            Self::LoginAllowed => 6,
+            Self::LoginAllowed | Self::WouldAllow => 6,
             Self::OfferRefused => 7,
         }
     }
@@ -148,7 +153,7 @@ impl Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Field {
-    /// allow, deny or not-governed.
+    /// allow, deny or not-governed; of an observing host would-allow or would-deny.
     Verdict,
     /// The reason, as `tom decide` gives it.
     Reason,
