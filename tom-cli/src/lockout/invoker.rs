@@ -5,6 +5,7 @@
 use super::processes::{self, Environment};
 use libtom::policy::Policy;
 use thiserror::Error;
+use tom_host::sessions::{self, Session};
 
 /// Who runs this command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub(crate) struct Invoker {
 /// How it is known who runs this command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KnownBy {
+    /// The session on record that this command descends from.
+    Session,
     /// The environment of the login that this command was started in.
     Environment,
     /// `--as PERSON`.
@@ -56,25 +59,29 @@ pub(crate) enum InvokerError {
     },
 }
 
-/// Who runs this command: whose login it runs in, else who is named.
+/// Who runs this command: whose session it runs in, else whose login its environment tells of, else who is named.
 pub(crate) fn invoker(as_person: Option<&str>, policy: &Policy) -> Result<Invoker, InvokerError> {
     let above: Vec<Environment> = processes::self_and_ancestors().iter().map(processes::Process::environment).collect();
-    judge(&above, as_person, policy)
+    // A record that cannot be read is no reason to stop: the environment says the same.
+    let session = sessions::ancestor_session().ok().flatten();
+    judge(session.as_ref(), &above, as_person, policy)
 }
 
 /// The same, of environments, nearest first.
-fn judge(above: &[Environment], as_person: Option<&str>, policy: &Policy) -> Result<Invoker, InvokerError> {
-    // What a nearer process has was passed on to it, or is of a later login: su or ssh from one account to another.
-    let from = above.iter().find_map(Environment::client).map(str::to_owned);
-    let login = above.iter().find_map(|environment| {
-        let (person, machine) = (environment.get("TOM_PERSON"), environment.get("TOM_MACHINE"));
-        (person.is_some() || machine.is_some()).then_some((person, machine))
-    });
-    match (login, as_person) {
-        (Some((Some(session), _)), Some(said)) if session != said => {
-            Err(InvokerError::Differs { said: said.to_owned(), session: session.to_owned() })
+fn judge(
+    session: Option<&Session>,
+    above: &[Environment],
+    as_person: Option<&str>,
+    policy: &Policy,
+) -> Result<Invoker, InvokerError> {
+    // What a nearer process has was passed on to it, or is of a later login: ssh from one account to another.
+    let client = above.iter().find_map(Environment::client);
+    let from = client.or_else(|| session?.from.as_deref()).map(str::to_owned);
+    match (login_above(session, above), as_person) {
+        (Some((Principal::Person(person), _)), Some(said)) if person != said => {
+            Err(InvokerError::Differs { said: said.to_owned(), session: person.to_owned() })
         }
-        (Some((Some(session), _)), _) => Ok(Invoker { person: session.to_owned(), by: KnownBy::Environment, from }),
+        (Some((Principal::Person(person), by)), _) => Ok(Invoker { person: person.to_owned(), by, from }),
         (_, Some(said)) if policy.persons.iter().any(|person| person.id == said) => {
             Ok(Invoker { person: said.to_owned(), by: KnownBy::Said, from })
         }
@@ -82,9 +89,30 @@ fn judge(above: &[Environment], as_person: Option<&str>, policy: &Policy) -> Res
             let ids: Vec<String> = policy.persons.iter().map(|person| person.id.clone()).collect();
             Err(InvokerError::NoSuchPerson { said: said.to_owned(), known: super::lock_out::list(&ids) })
         }
-        (Some((None, Some(machine))), None) => Err(InvokerError::Machine { machine: machine.to_owned() }),
-        (Some((None, None)) | None, None) => Err(InvokerError::Unknown),
+        (Some((Principal::Machine(machine), _)), None) => Err(InvokerError::Machine { machine: machine.to_owned() }),
+        (None, None) => Err(InvokerError::Unknown),
     }
+}
+
+/// Who has come in.
+enum Principal<'s> {
+    Person(&'s str),
+    Machine(&'s str),
+}
+
+impl<'s> Principal<'s> {
+    fn of(person: Option<&'s str>, machine: Option<&'s str>) -> Option<Self> {
+        person.map(Self::Person).or_else(|| machine.map(Self::Machine))
+    }
+}
+
+/// Whose login this runs in: what is on record is pam_tom's word, an environment is the user's.
+fn login_above<'s>(session: Option<&'s Session>, above: &'s [Environment]) -> Option<(Principal<'s>, KnownBy)> {
+    let on_record = session.and_then(|session| Principal::of(session.person.as_deref(), session.machine.as_deref()));
+    let in_environment = || above.iter().find_map(|one| Principal::of(one.get("TOM_PERSON"), one.get("TOM_MACHINE")));
+    on_record
+        .map(|principal| (principal, KnownBy::Session))
+        .or_else(|| in_environment().map(|principal| (principal, KnownBy::Environment)))
 }
 
 #[cfg(test)]
@@ -96,8 +124,12 @@ mod tests {
         &["USER=root", "SSH_CONNECTION=203.0.113.5 4 198.51.100.1 22", "TOM_PERSON=anna", "TOM_MACHINE="];
 
     fn asked(above: &[&[&str]], said: Option<&str>) -> Result<Invoker, InvokerError> {
+        asked_in(None, above, said)
+    }
+
+    fn asked_in(session: Option<&Session>, above: &[&[&str]], said: Option<&str>) -> Result<Invoker, InvokerError> {
         let above: Vec<Environment> = above.iter().map(|variables| Environment::of(variables)).collect();
-        judge(&above, said, &example::policy(example::POLICY))
+        judge(session, &above, said, &example::policy(example::POLICY))
     }
 
     fn anna(by: KnownBy, from: Option<&str>) -> Invoker {
@@ -138,5 +170,27 @@ mod tests {
         assert!(error.to_string().contains("'bert'") && error.to_string().contains("'anna'"));
         // Who has come in is told of even where the new policy does not know that person.
         assert_eq!(asked(&[&["TOM_PERSON=zoe"]], None).unwrap().person, "zoe");
+    }
+
+    #[test]
+    fn what_is_on_record_counts_before_an_environment() {
+        let mut session = Session {
+            process: tom_host::sessions::Process { pid: 7, started: 1 },
+            person: Some("bert".to_owned()),
+            key_label: Some("red".to_owned()),
+            key_fingerprint: None,
+            machine: None,
+            account: "bert".to_owned(),
+            service: "sshd".to_owned(),
+            from: Some("203.0.113.9".to_owned()),
+            opened: 0,
+        };
+        let bert =
+            |from: &str| Invoker { person: "bert".to_owned(), by: KnownBy::Session, from: Some(from.to_owned()) };
+        assert_eq!(asked_in(Some(&session), &[&[]], None), Ok(bert("203.0.113.9")));
+        assert_eq!(asked_in(Some(&session), &[SHELL], None), Ok(bert("203.0.113.5")));
+        assert!(matches!(asked_in(Some(&session), &[SHELL], Some("anna")), Err(InvokerError::Differs { .. })));
+        (session.person, session.machine) = (None, Some("deploy".to_owned()));
+        assert!(matches!(asked_in(Some(&session), &[SHELL], None), Err(InvokerError::Machine { .. })));
     }
 }
