@@ -1,0 +1,209 @@
+//! What a policy takes from whom: logins that were, decided by it as if they came today.
+
+use super::host_accounts::{Accounts, Facts, groups};
+use super::past_login::{Credential, PastLogin};
+use crate::output;
+use libtom::decision::{Decision, Denial, Key, Origin, Phase, Reason, Request, decide};
+use libtom::host_policy::HostPolicy;
+use libtom::moment::Moment;
+use libtom::policy::{MachineAccess, Policy, Service};
+use libtom::public_key::Fingerprint;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A login that the policy governs, and would refuse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Loss {
+    /// The login.
+    pub(crate) login: PastLogin,
+    /// Whose key it is, where the policy knows it.
+    pub(crate) holder: Option<String>,
+    /// Why it would be refused.
+    pub(crate) why: Why,
+}
+
+/// Why a login would be refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// By a rule.
+    Rule(Denial),
+    /// It was done without a key of its own, and a governed account is entered with one alone.
+    WithoutKey,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rule(denial) => f.write_str(denial.name()),
+            Self::WithoutKey => f.write_str("only a key of the policy counts here"),
+        }
+    }
+}
+
+/// The losses among these logins: live ones first, then by the last time.
+pub(crate) fn losses(
+    here: &HostPolicy<'_>,
+    policy: &Policy,
+    logins: &[PastLogin],
+    now: Moment,
+    accounts: &dyn Accounts,
+) -> Vec<Loss> {
+    let keys = KnownKeys::of(policy);
+    let mut facts = BTreeMap::new();
+    let mut found = Vec::new();
+    for login in logins {
+        let known = facts.entry(login.account.as_str()).or_insert_with(|| Facts::of(&login.account, here, accounts));
+        // The account is gone: nobody loses it by a policy.
+        let Some(known) = known else { continue };
+        let (key, holder) = keys.shown_by(login);
+        if let Some(why) = refused(here, login, key, known, now) {
+            found.push(Loss { login: login.clone(), holder, why });
+        }
+    }
+    found.sort_by(|a, b| {
+        (b.login.live, b.login.last, &a.login.account).cmp(&(a.login.live, a.login.last, &b.login.account))
+    });
+    found
+}
+
+impl Loss {
+    /// Would another policy, such as the active one, refuse it as well? Then it is lost already.
+    pub(crate) fn is_refused_by(
+        &self,
+        other: &HostPolicy<'_>,
+        policy: &Policy,
+        now: Moment,
+        accounts: &dyn Accounts,
+    ) -> bool {
+        !losses(other, policy, std::slice::from_ref(&self.login), now, accounts).is_empty()
+    }
+}
+
+/// Why a login would be refused; nothing where it is let in, or is none of tom's business.
+fn refused(here: &HostPolicy<'_>, login: &PastLogin, key: Shown, facts: &Facts, now: Moment) -> Option<Why> {
+    let names = facts.group_names();
+    let (phase, key, without_key) = match key {
+        Shown::Key(blob) => (Phase::Session, Key::Blob(Cow::Owned(blob)), false),
+        Shown::Unknown => (Phase::Session, Key::Unreadable, false),
+        Shown::None => (Phase::Session, Key::Missing, false),
+        Shown::Another => (Phase::Session, Key::Missing, true),
+        // Some key from there: what the account phase asks.
+        Shown::NotSeen => (Phase::Account, Key::Missing, false),
+    };
+    let request = Request {
+        account: Some(&login.account),
+        uid: facts.uid,
+        groups: groups(names.as_ref()),
+        origin: Origin::parse(login.from.as_deref().unwrap_or_default()),
+        key,
+        invoker: login.invoker.as_deref(),
+        ..Request::new(phase, &login.service, now)
+    };
+    let decision = decide(here, &request);
+    match (decision.reason(), &decision) {
+        (_, Decision::NotGoverned(_)) => None,
+        (_, _) if without_key => Some(Why::WithoutKey),
+        (Reason::Denied(denial), _) => Some(Why::Rule(denial)),
+        (Reason::Granted | Reason::NotGoverned(_), _) => None,
+    }
+}
+
+/// What a login shows to the rules.
+enum Shown {
+    /// This key.
+    Key(Vec<u8>),
+    /// A key that the policy does not know.
+    Unknown,
+    /// None, and that may be right.
+    None,
+    /// A password, a certificate: what no rule takes.
+    Another,
+    /// It is not known what.
+    NotSeen,
+}
+
+/// The keys of a policy, as records name them.
+struct KnownKeys<'p> {
+    policy: &'p Policy,
+    /// Blob and holder by fingerprint.
+    by_fingerprint: BTreeMap<String, (&'p [u8], String)>,
+}
+
+impl<'p> KnownKeys<'p> {
+    fn of(policy: &'p Policy) -> Self {
+        let mut by_fingerprint = BTreeMap::new();
+        for key in &policy.keys {
+            let holder = crate::policy_source::name_of(policy, key);
+            by_fingerprint.insert(Fingerprint::of(key.public.blob()).to_string(), (key.public.blob(), holder));
+        }
+        for machine in &policy.machines {
+            if let MachineAccess::Login { public, .. } = &machine.access {
+                let holder = format!("machine {}", machine.id);
+                by_fingerprint.insert(Fingerprint::of(public.blob()).to_string(), (public.blob(), holder));
+            }
+        }
+        Self { policy, by_fingerprint }
+    }
+
+    fn shown_by(&self, login: &PastLogin) -> (Shown, Option<String>) {
+        match &login.credential {
+            Credential::Fingerprint(fingerprint) => match self.by_fingerprint.get(fingerprint) {
+                Some((blob, holder)) => (Shown::Key(blob.to_vec()), Some(holder.clone())),
+                None => (Shown::Unknown, None),
+            },
+            Credential::Labelled { person, label } => {
+                let is_theirs = |n: usize| self.policy.persons.get(n).is_some_and(|known| known.id == *person);
+                let key = self.policy.keys.iter().find(|key| key.label == *label && is_theirs(key.person));
+                (key.map_or(Shown::Unknown, |key| Shown::Key(key.public.blob().to_vec())), None)
+            }
+            Credential::Machine(id) => {
+                let machine = self.policy.machines.iter().find(|machine| machine.id == *id);
+                match machine.map(|machine| &machine.access) {
+                    Some(MachineAccess::Login { public, .. }) => (Shown::Key(public.blob().to_vec()), None),
+                    Some(MachineAccess::Sudo { .. }) | None => (Shown::Unknown, None),
+                }
+            }
+            Credential::Certificate | Credential::Method(_) => (Shown::Another, None),
+            Credential::NoKey => (Shown::None, None),
+            Credential::Unseen => (Shown::NotSeen, None),
+        }
+    }
+}
+
+/// A table for people, of at most so many lines.
+pub(crate) fn table(losses: &[Loss], most: usize) -> String {
+    if losses.is_empty() {
+        return String::new();
+    }
+    let head = ["ACCOUNT", "BY", "FROM", "LAST", "TIMES", "WOULD BE REFUSED"].map(str::to_owned).to_vec();
+    let rows = losses.iter().take(most).map(row);
+    let mut text = output::table(&std::iter::once(head).chain(rows).collect::<Vec<_>>());
+    let more = losses.len().saturating_sub(most);
+    if more > 0 {
+        text.push_str(&format!("and {more} more\n"));
+    }
+    text
+}
+
+fn row(loss: &Loss) -> Vec<String> {
+    let login = &loss.login;
+    // Who it was then tells more than whose key it is now: the policy may no longer know the key.
+    let by = match (&loss.holder, &login.who, &login.credential) {
+        (Some(holder), _, _) => holder.clone(),
+        (None, Some(who), Credential::Fingerprint(fingerprint)) => format!("{who} ({fingerprint})"),
+        (None, Some(who), _) => who.clone(),
+        (None, None, credential) => credential.to_string(),
+    };
+    let account = match (Service::of_pam(&login.service), &login.invoker) {
+        (Some(Service::Sshd), _) => login.account.clone(),
+        (_, Some(invoker)) => format!("{} by {} from {invoker}", login.account, login.service),
+        (_, None) => format!("{} by {}", login.account, login.service),
+    };
+    let last = if login.live { "now".to_owned() } else { login.last.to_string().chars().take(10).collect() };
+    let from = login.from.clone().unwrap_or_else(|| "-".to_owned());
+    [account, by, from, last, login.times.to_string(), loss.why.to_string()].map(|cell| output::plain(&cell)).to_vec()
+}
+
+#[cfg(test)]
+mod tests;
