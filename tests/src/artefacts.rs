@@ -46,11 +46,19 @@ pub(crate) fn install_built(root: &Path) {
         });
         install(root, &path, &bytes, mode);
     }
+    install_profiles(root);
     let anchors = "/usr/share/tom/trust";
     for entry in fs::read_dir(built_program(anchors)).expect("the trust anchors") {
         let file = entry.expect("an entry").path();
         let name = file.file_name().and_then(|name| name.to_str()).expect("a name");
         install(root, &format!("{anchors}/{name}"), &fs::read(&file).expect("an anchor"), 0o644);
+    }
+}
+
+/// What else the package brings: profiles for pam-auth-update, and the directories.
+fn install_profiles(root: &Path) {
+    for (name, text) in [("tom", crate::pam_stack::PROFILE), ("tom-observe", crate::pam_stack::OBSERVE_PROFILE)] {
+        install(root, &format!("/usr/share/pam-configs/{name}"), text.as_bytes(), 0o644);
     }
 }
 

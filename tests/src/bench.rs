@@ -41,6 +41,7 @@ pub struct Bench {
     files: Vec<(String, u32, Vec<u8>)>,
     tom: bool,
     observes: bool,
+    lines: bool,
     journal: bool,
     syslog: bool,
     sshd: bool,
@@ -70,6 +71,7 @@ impl Bench {
             files: Vec::new(),
             tom: true,
             observes: false,
+            lines: true,
             journal: true,
             syslog: false,
             sshd: true,
@@ -152,6 +154,13 @@ impl Bench {
     pub fn stand_in_module(mut self, module: &str) -> Self {
         self.stand_in_module = Some(module.to_owned());
         self.tom = false;
+        self
+    }
+
+    /// tom's programs and what else the package brings, and none of its lines in sshd's and PAM's configuration: the
+    /// host before `tom enable`.
+    pub fn not_enabled(mut self) -> Self {
+        self.lines = false;
         self
     }
 
@@ -251,7 +260,7 @@ impl Bench {
             artefacts::install(&root, HOOK, script.as_bytes(), 0o755);
         }
         let drop_ins = "/etc/ssh/sshd_config.d";
-        if (self.tom && !self.observes) || self.stand_in_hook.is_some() {
+        if (self.tom && self.lines && !self.observes) || self.stand_in_hook.is_some() {
             let text = self.sshd_layers.drop_in(&self.governed_users, &self.governed_groups);
             artefacts::install(&root, &format!("{drop_ins}/10-tom.conf"), text.as_bytes(), 0o644);
         }
@@ -262,7 +271,7 @@ impl Bench {
         }
         if self.observes {
             pam_stack::write_observing(&root);
-        } else if self.tom || self.stand_in_module.is_some() {
+        } else if (self.tom && self.lines) || self.stand_in_module.is_some() {
             self.pam_layers.write(&root);
         }
         for (path, mode, bytes) in &self.files {

@@ -39,7 +39,7 @@ pub(crate) enum Command {
     /// Make the candidate /etc/tom/policy.toml the active policy
     Apply(ApplyOptions),
     /// Confirm the last change of policy or configuration, from a new login; without it the change is undone
-    Confirm,
+    Confirm(ConfirmOptions),
     /// Undo the last change: one that waits for its confirmation, else the policy before comes back
     Rollback(RollbackOptions),
     /// Let sshd and PAM of this host ask tom
@@ -277,6 +277,13 @@ pub(crate) struct EnableOptions {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ConfirmOptions {
+    /// By looking again instead of by a person (called by the timer of --unattended)
+    #[arg(long, hide = true)]
+    pub(crate) by_check: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct RollbackOptions {
     /// Only a change whose time to be confirmed is over (called by the timer, and when the host starts)
     #[arg(long)]
@@ -284,10 +291,22 @@ pub(crate) struct RollbackOptions {
     /// Without waiting for a confirmation
     #[arg(long)]
     pub(crate) now: bool,
+    /// Who you are, by the id in the policy, where nobody has come in by token yet
+    #[arg(long = "as", value_name = "PERSON")]
+    pub(crate) person: Option<String>,
+    /// Even if you, or all but one, could not log in any more; logged as an alarm
+    #[arg(long)]
+    pub(crate) allow_lockout: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct DisableOptions {
+    /// Even if nobody could log in any more; logged as an alarm
+    #[arg(long)]
+    pub(crate) allow_lockout: bool,
+    /// Leave the policy's keys behind as plain lines for sshd, so that administrators still get in without tom
+    #[arg(long)]
+    pub(crate) leave_keys: bool,
     /// The package is being removed: do what can be done, and never stop it
     #[arg(long, hide = true)]
     pub(crate) for_removal: bool,
@@ -330,14 +349,31 @@ pub(crate) struct RevokeOptions {
     pub(crate) reason: Option<String>,
 }
 
+/// Where the policy of a rehearsal is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RehearsedPolicy {
+    /// /etc/tom/policy.toml
+    Candidate,
+    /// The one before the active
+    Previous,
+    /// The active one
+    Active,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct RehearseOptions {
     /// The mount namespace that this must not be
     #[arg(long)]
     pub(crate) outside: String,
-    /// SHA-256 of the candidate
+    /// SHA-256 of the policy's text
     #[arg(long)]
     pub(crate) digest: String,
+    /// Which policy
+    #[arg(long, value_enum)]
+    pub(crate) policy: RehearsedPolicy,
+    /// enforce or observe
+    #[arg(long)]
+    pub(crate) mode: String,
 }
 
 fn moment(text: &str) -> Result<Moment, &'static str> {

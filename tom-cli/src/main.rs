@@ -5,13 +5,14 @@
 //! invalid.
 
 mod arguments;
+mod change;
 mod commands;
 mod exit;
 mod inspection;
-#[allow(dead_code, unused_imports, reason = "asked by tom enable and tom apply, which are being built beside it")]
 mod lockout;
 mod output;
 mod policy_source;
+mod process;
 mod trust_anchors;
 
 use arguments::{Arguments, Command, EvidenceCommand, PolicyCommand};
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
         Command::Evidence(EvidenceCommand::Check(options)) => commands::evidence::run(&options),
         Command::Enroll(command) => commands::enroll::run(&command),
         Command::Apply(options) => commands::apply::run(&options),
-        Command::Confirm => commands::confirm::run(),
+        Command::Confirm(options) => commands::confirm::run(&options),
         Command::Rollback(options) => commands::rollback::run(&options),
         Command::Enable(options) => commands::enable::run(&options),
         Command::Disable(options) => commands::disable::run(&options),

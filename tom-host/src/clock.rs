@@ -16,6 +16,16 @@ pub fn now() -> i64 {
     }
 }
 
+/// Milliseconds since the host was started, times of suspension included (CLOCK_BOOTTIME, clock_gettime(2)): what
+/// nobody sets.
+#[must_use]
+pub fn since_boot_milliseconds() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    let rest = u64::try_from(time.tv_nsec).unwrap_or_default();
+    seconds.saturating_mul(1000).saturating_add(rest.saturating_div(1_000_000))
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, SystemTime};

@@ -52,6 +52,28 @@ pub(crate) fn outlive_signal(signal: c_int) {
     }
 }
 
+/// Brings the loopback interface of this network namespace up (netdevice(7)); an error is the errno.
+pub(crate) fn raise_loopback() -> Result<(), c_int> {
+    use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+    let errno = || std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO);
+    // SAFETY: makes a socket; no memory is handed over.
+    let number = unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) };
+    if number < 0 {
+        return Err(errno());
+    }
+    // SAFETY: the descriptor was just made, and is nobody else's.
+    let socket = unsafe { OwnedFd::from_raw_fd(number) };
+    let flags = libc::c_short::try_from(libc::IFF_UP | libc::IFF_RUNNING).map_err(|_| libc::EINVAL)?;
+    let mut request =
+        libc::ifreq { ifr_name: [0; libc::IFNAMSIZ], ifr_ifru: libc::__c_anonymous_ifr_ifru { ifru_flags: flags } };
+    for (to, from) in request.ifr_name.iter_mut().zip(c"lo".to_bytes()) {
+        *to = from.cast_signed();
+    }
+    // SAFETY: the request is a whole ifreq, valid for reads and writes during the call, and names "lo" with its NUL.
+    let code = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw mut request) };
+    if code < 0 { Err(errno()) } else { Ok(()) }
+}
+
 /// The user of that name; an error is the errno.
 pub(crate) fn user_by_name(name: &CStr) -> Result<Option<UserEntry>, c_int> {
     entry(copy_user, |record, buffer, size, found| {

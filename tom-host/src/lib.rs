@@ -14,6 +14,7 @@ pub mod host_identity;
 pub mod interrupts;
 pub mod journal;
 mod local_groups;
+pub mod loopback;
 pub mod sessions;
 pub mod trusted_file;
 

@@ -1,8 +1,72 @@
-//! `tom confirm`.
+//! `tom confirm`: the last change stays.
 
+use crate::arguments::{ConfirmOptions, RehearsedPolicy};
+use crate::change::candidate::Candidate;
+use crate::change::configuration::{self, Mode};
+use crate::change::record::{self, Change, Stage};
+use crate::change::{self, rehearsal, sshd_lines, timer};
 use crate::exit::{Exit, Failure};
+use crate::output;
+use tom_host::event::{Event, Field, Kind};
+use tom_host::{journal, sessions};
 
-/// Not built yet.
-pub(crate) fn run() -> Result<Exit, Failure> {
-    Err(Failure::not_checked("'tom confirm' is not built yet"))
+/// Confirms the change that waits: by a person in a session that is newer than it, or by looking again.
+pub(crate) fn run(options: &ConfirmOptions) -> Result<Exit, Failure> {
+    let _turn = change::take_turn()?;
+    let Some(change) = Change::pending().map_err(|error| Failure::not_checked(error.to_string()))? else {
+        if options.by_check {
+            return Ok(Exit::Fine);
+        }
+        return Err(Failure::findings(vec!["no change waits for a confirmation".to_owned()]));
+    };
+    if change.stage == Stage::Begun || change.is_overdue() {
+        let why = if change.stage == Stage::Begun { "it was interrupted" } else { "its time is over" };
+        change::undo(why)?;
+        return Err(Failure::findings(vec![format!("'tom {}' could not be confirmed: {why}", change.command)]));
+    }
+    let by = if options.by_check { look_again(&change)? } else { by_person(&change)? };
+    record::confirm().map_err(|error| Failure::not_checked(error.to_string()))?;
+    timer::disarm(timer::Alarm::Undo);
+    if !options.by_check {
+        timer::disarm(timer::Alarm::LookAgain);
+    }
+    let message = format!("'tom {}' is confirmed by {by}: policy {}, {}", change.command, change.serials.1, change.to);
+    let serial = change.serials.1.to_string();
+    journal::record(&Event::new(Kind::ChangeConfirmed, &message).with(Field::PolicySerial, &serial));
+    output::data(&format!("{}\n", output::plain(&message)));
+    Ok(Exit::Fine)
+}
+
+/// Whoever confirms has come in by what was changed.
+fn by_person(change: &Change) -> Result<String, Failure> {
+    let advice = "log in anew, beside this session, and run 'tom confirm' there (not in tmux or screen, nor over a \
+                  connection that was open before)";
+    let session = sessions::ancestor_session()
+        .map_err(|error| Failure::not_checked(format!("which session this is cannot be told: {error}")))?
+        .ok_or_else(|| Failure::findings(vec![format!("this session was not let in by tom: {advice}")]))?;
+    if session.process.started <= change.made {
+        return Err(Failure::findings(vec![format!("this session is older than the change: {advice}")]));
+    }
+    session.person.ok_or_else(|| Failure::findings(vec![format!("a machine cannot confirm: {advice}")]))
+}
+
+/// Without a person: the whole way of a login is tried again, on the host as it is now.
+fn look_again(change: &Change) -> Result<String, Failure> {
+    let candidate = Candidate::active()?;
+    if candidate.policy.serial != change.serials.1 {
+        return Err(Failure::findings(vec!["the active policy is not the one that waits".to_owned()]));
+    }
+    if configuration::mode() != change.to {
+        return Err(Failure::findings(vec!["tom's lines are not as the change put them".to_owned()]));
+    }
+    if change.to == Mode::NotEnabled {
+        return Ok("a second look".to_owned());
+    }
+    let rehearsed = rehearsal::rehearse(change.to, RehearsedPolicy::Active, &candidate.source)?;
+    // What is rehearsed must be what is there: nothing had to be changed for it.
+    if let Some((_, path)) = rehearsed.changes.first() {
+        return Err(Failure::findings(vec![format!("{path} is not as the change put it")]));
+    }
+    sshd_lines::answers().map_err(|error| Failure::findings(vec![error.to_string()]))?;
+    Ok("a second look (--unattended)".to_owned())
 }

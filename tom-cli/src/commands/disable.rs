@@ -1,9 +1,155 @@
-//! `tom disable`.
+//! `tom disable`: nothing of this host's sshd and PAM asks tom any more.
 
 use crate::arguments::DisableOptions;
+use crate::change::candidate::Candidate;
+use crate::change::configuration::{self, ConfigurationError, Mode, Reload};
+use crate::change::record::{self, Change};
+use crate::change::{self, file, left_keys, pam_lines, sshd_lines, timer};
 use crate::exit::{Exit, Failure};
+use crate::output;
+use crate::process;
+use libtom::public_key::PublicKey;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tom_host::event::{Event, Kind};
+use tom_host::journal;
 
-/// Not built yet.
-pub(crate) fn run(_options: &DisableOptions) -> Result<Exit, Failure> {
-    Err(Failure::not_checked("'tom disable' is not built yet"))
+/// Takes tom's lines out: PAM's first, then sshd's.
+pub(crate) fn run(options: &DisableOptions) -> Result<Exit, Failure> {
+    if options.for_removal {
+        return Ok(for_removal());
+    }
+    let _turn = change::take_turn()?;
+    if !matches!(Change::pending(), Ok(None)) {
+        change::undo("'tom disable' was called")?;
+    }
+    let mode = configuration::mode();
+    if mode == Mode::Enforce && !options.leave_keys {
+        refuse_lockout(options)?;
+    }
+    if options.leave_keys {
+        leave().map_err(Failure::not_checked)?;
+    } else {
+        configuration::take_out(Reload::Yes)
+            .and_then(|()| left_keys::clear())
+            .map_err(|error| Failure::not_checked(format!("{error}; run 'tom disable' again")))?;
+    }
+    announce(mode);
+    Ok(Exit::Fine)
+}
+
+/// The package goes. Whatever fails is told, and nothing stops it: what stays behind is taken out by the package's own
+/// script.
+fn for_removal() -> Exit {
+    let _turn = change::take_turn().map_err(Failure::report);
+    let waits = !matches!(Change::pending(), Ok(None));
+    let mode = configuration::mode();
+    let done = if mode == Mode::Enforce {
+        leave()
+    } else {
+        configuration::take_out(Reload::Yes).map_err(|error| error.to_string())
+    };
+    if waits {
+        // What was there before it is no longer what shall come back.
+        let _ = record::forget();
+        timer::disarm(timer::Alarm::Undo);
+        timer::disarm(timer::Alarm::LookAgain);
+    }
+    match done {
+        Ok(()) => announce(mode),
+        Err(error) => output::message(&format!("not everything of tom could be taken out: {error}")),
+    }
+    Exit::Fine
+}
+
+/// PAM no longer asks tom, and sshd reads the policy's keys as plain lines.
+fn leave() -> Result<(), String> {
+    pam_lines::take_out().map_err(|error| error.to_string())?;
+    let left = Candidate::active().map_err(|failure| failure.messages().join("; ")).and_then(|active| {
+        let here = active.here().map_err(|failure| failure.messages().join("; "))?;
+        left_keys::leave(&here, &active.policy, active.now).map_err(|error| error.to_string())
+    });
+    let enabled = Path::new(configuration::ENABLED);
+    match left {
+        Ok(()) => {
+            output::message(&format!(
+                "the policy's keys stay behind for sshd in {}: {} says so, and how to end that",
+                left_keys::DIRECTORY,
+                sshd_lines::DROP_IN
+            ));
+            file::remove(enabled).map_err(|error| error.to_string())
+        }
+        Err(error) => {
+            output::message(&format!("the policy's keys could not be left behind: {error}"));
+            configuration::take_out(Reload::Yes).map_err(|error: ConfigurationError| error.to_string())
+        }
+    }
+}
+
+fn announce(mode: Mode) {
+    if mode == Mode::NotEnabled {
+        output::message("nothing here asked tom");
+        return;
+    }
+    journal::record(&Event::new(Kind::Disabled, "sshd and PAM of this host no longer ask tom"));
+    output::data("sshd and PAM of this host no longer ask tom\n");
+}
+
+/// Without tom the users' own files count again. Where there are none, nobody is left.
+fn refuse_lockout(options: &DisableOptions) -> Result<(), Failure> {
+    let ways: Vec<String> = own_key_files().iter().map(|path| path.display().to_string()).collect();
+    if !ways.is_empty() {
+        output::message(&format!("these count again: {}", output::plain(&ways.join(", "))));
+        return Ok(());
+    }
+    let what = "without tom nobody could log in by SSH as an administrator: no account that tom governs has keys in \
+                ~/.ssh/authorized_keys";
+    if options.allow_lockout {
+        output::message(&format!("warning: {what}"));
+        journal::record(&Event::new(Kind::LockoutAllowed, &format!("'tom disable --allow-lockout': {what}")));
+        return Ok(());
+    }
+    Err(Failure::findings(vec![format!(
+        "{what}; --leave-keys leaves the policy's keys behind for sshd, --allow-lockout goes on all the same"
+    )]))
+}
+
+/// Files with at least one key, of the governed accounts.
+fn own_key_files() -> Vec<PathBuf> {
+    let accounts = tom_host::active_policy::with_policy(|here, _| sshd_lines::Governed::of(here));
+    let mut users = accounts.map(|governed| governed.users).unwrap_or_default();
+    users.push("root".to_owned());
+    users.sort_unstable();
+    users.dedup();
+    let mut files = Vec::new();
+    for user in users {
+        let Ok(ran) = process::run("/usr/bin/getent", ["passwd", &user], Duration::from_secs(10)) else { continue };
+        let Some(home) = ran.stdout.trim_end().split(':').nth(5) else { continue };
+        for name in [".ssh/authorized_keys", ".ssh/authorized_keys2"] {
+            let path = Path::new(home).join(name);
+            if std::fs::read(&path).is_ok_and(|text| holds_key(&String::from_utf8_lossy(&text))) {
+                files.push(path);
+            }
+        }
+    }
+    files
+}
+
+fn holds_key(text: &str) -> bool {
+    text.lines().filter(|line| !line.trim_start().starts_with('#')).any(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        words.windows(2).any(|pair| matches!(pair, [kind, blob] if PublicKey::parse(&format!("{kind} {blob}")).is_ok()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::holds_key;
+
+    #[test]
+    fn what_is_a_key_line() {
+        let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBZM4pHC9C+FWrK6Vsh5ZFqJ9QxRrMMVWbDF+3x4rjYI";
+        assert!(holds_key(&format!("# old\nfrom=\"192.0.2.1\",restrict {key} anna\n")));
+        assert!(!holds_key(&format!("# {key}\n\nnonsense\n")));
+    }
 }

@@ -1,9 +1,19 @@
-//! `tom enable`.
+//! `tom enable`: sshd and PAM of this host ask tom from now on.
 
-use crate::arguments::EnableOptions;
+use crate::arguments::{EnableOptions, RehearsedPolicy};
+use crate::change::candidate::Candidate;
+use crate::change::configuration::Mode;
+use crate::change::{self, Goal};
+use crate::commands::apply::refused;
 use crate::exit::{Exit, Failure};
 
-/// Not built yet.
-pub(crate) fn run(_options: &EnableOptions) -> Result<Exit, Failure> {
-    Err(Failure::not_checked("'tom enable' is not built yet"))
+/// Makes the candidate active and puts tom's lines in place; both wait for `tom confirm`.
+pub(crate) fn run(options: &EnableOptions) -> Result<Exit, Failure> {
+    let outcome = (|| {
+        let turn = change::take_turn()?;
+        let to = if options.observe { Mode::Observe } else { Mode::Enforce };
+        let goal = Goal { command: "enable", to, policy: RehearsedPolicy::Candidate, candidate: Candidate::read()? };
+        change::carry_out(&goal, &options.change, &turn)
+    })();
+    refused("enable", outcome)
 }

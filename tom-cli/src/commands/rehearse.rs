@@ -1,9 +1,3 @@
-//! `tom rehearse`.
+//! `tom rehearse`: called by enable and apply, in namespaces of its own.
 
-use crate::arguments::RehearseOptions;
-use crate::exit::{Exit, Failure};
-
-/// Not built yet.
-pub(crate) fn run(_options: &RehearseOptions) -> Result<Exit, Failure> {
-    Err(Failure::not_checked("'tom rehearse' is not built yet"))
-}
+pub(crate) use crate::change::rehearsal::run;

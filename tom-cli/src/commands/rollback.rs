@@ -1,9 +1,47 @@
-//! `tom rollback`.
+//! `tom rollback`: the last change is undone.
 
-use crate::arguments::RollbackOptions;
+use crate::arguments::{ChangeOptions, RehearsedPolicy, RollbackOptions};
+use crate::change::candidate::Candidate;
+use crate::change::record::{Change, Stage};
+use crate::change::{self, Goal, configuration};
 use crate::exit::{Exit, Failure};
+use crate::output;
 
-/// Not built yet.
-pub(crate) fn run(_options: &RollbackOptions) -> Result<Exit, Failure> {
-    Err(Failure::not_checked("'tom rollback' is not built yet"))
+/// Undoes the change that waits. Where none does, the policy before the active one comes back, as `tom apply` would
+/// bring it.
+pub(crate) fn run(options: &RollbackOptions) -> Result<Exit, Failure> {
+    let turn = change::take_turn()?;
+    match Change::pending() {
+        Ok(Some(change)) if options.unconfirmed && change.stage == Stage::Made && !change.is_overdue() => {
+            output::message(&format!(
+                "'tom {}' may be confirmed for {} seconds more",
+                change.command,
+                change.seconds_left()
+            ));
+            Ok(Exit::Fine)
+        }
+        // A damaged record is no reason to leave things half done: what was there before is beside it.
+        Ok(Some(_)) | Err(_) => {
+            let why = if options.unconfirmed { "nobody confirmed it in time" } else { "'tom rollback' was called" };
+            change::undo(why).map(|()| Exit::Fine)
+        }
+        Ok(None) if options.unconfirmed => Ok(Exit::Fine),
+        Ok(None) => {
+            let goal = Goal {
+                command: "rollback",
+                to: configuration::mode(),
+                policy: RehearsedPolicy::Previous,
+                candidate: Candidate::previous()?,
+            };
+            let change = ChangeOptions {
+                now: options.now,
+                unattended: false,
+                confirm_within: 600,
+                person: options.person.clone(),
+                dry_run: false,
+                allow_lockout: options.allow_lockout,
+            };
+            change::carry_out(&goal, &change, &turn)
+        }
+    }
 }

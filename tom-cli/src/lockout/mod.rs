@@ -25,14 +25,14 @@ mod recent_logins;
 mod ungranted_sudoers;
 
 pub(crate) use could_log_in::CouldLogIn;
-pub(crate) use doubtful_addresses::{AddressWarning, Doubt};
-pub(crate) use invoker::{Invoker, InvokerError, KnownBy, invoker};
-pub(crate) use listed_host::{UnlistedHost, host_is_listed};
+pub(crate) use doubtful_addresses::AddressWarning;
+pub(crate) use invoker::{Invoker, invoker};
+pub(crate) use listed_host::host_is_listed;
 pub(crate) use live_sessions::live_sessions;
-pub(crate) use lock_out::{InvokersObstacle, LockOut};
-pub(crate) use losses::{Loss, Why, table as table_of_losses};
-pub(crate) use past_login::{Credential, PastLogin, united};
-pub(crate) use recent_logins::{RecentLogins, ReplayError, recent_logins};
+pub(crate) use lock_out::LockOut;
+pub(crate) use losses::{Loss, table as table_of_losses};
+pub(crate) use past_login::{PastLogin, united};
+pub(crate) use recent_logins::recent_logins;
 pub(crate) use ungranted_sudoers::{Sudoer, UngrantedSudoer};
 
 use host_accounts::TheHost;

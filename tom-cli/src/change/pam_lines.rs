@@ -1,0 +1,271 @@
+//! tom's lines for PAM: the profile, and the auth line of the services that ask for a token.
+
+use crate::change::configuration::{ConfigurationError, failed};
+use crate::change::file;
+use crate::output;
+use crate::process;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The stacks of services.
+pub(crate) const DIRECTORY: &str = "/etc/pam.d";
+/// What pam-auth-update remembers.
+pub(crate) const PROFILE_STATE: &str = "/var/lib/pam";
+const PROFILES: &str = "/usr/share/pam-configs";
+const TOOL: &str = "/usr/sbin/pam-auth-update";
+const MODULE: &str = "pam_tom.so";
+
+/// The profile that refuses, and the one that only looks on.
+const ENFORCING: Profile = Profile { name: "tom", text: include_str!("../../../packaging/pam/tom") };
+const OBSERVING: Profile = Profile { name: "tom-observe", text: include_str!("../../../packaging/pam/tom-observe") };
+
+/// The line of login, su and sudo. su-l includes su.
+const AUTH_LINE: &str = include_str!("../../../packaging/pam/auth-line");
+const AUTH_SERVICES: [&str; 4] = ["login", "su", "sudo", "sudo-i"];
+
+/// Where the profile's lines belong.
+const STACKS: [(&str, &str); 3] =
+    [("common-account", "account"), ("common-session", "session"), ("common-session-noninteractive", "session")];
+
+struct Profile {
+    name: &'static str,
+    text: &'static str,
+}
+
+impl Profile {
+    /// The profile's line of a phase, as pam-auth-update writes it.
+    fn line(&self, phase: &str) -> String {
+        let heading = |line: &&str| line.trim_end_matches(':').eq_ignore_ascii_case(phase) && line.ends_with(':');
+        let line = self.text.lines().skip_while(|line| !heading(line)).nth(1).unwrap_or_default();
+        format!("{phase}\t{}", line.trim())
+    }
+}
+
+/// The account and session lines of the profile, then the auth lines.
+pub(crate) fn put_in_enforcing() -> Result<(), ConfigurationError> {
+    put_in_profile(&ENFORCING, &OBSERVING)?;
+    for service in AUTH_SERVICES {
+        let path = Path::new(DIRECTORY).join(service);
+        let Some(text) = text_of(&path)? else { continue };
+        if names_module(&text, Some("auth")) {
+            continue;
+        }
+        let Some(new) = with_auth_line(&text) else {
+            return Err(ConfigurationError::NoPlace { path, line: AUTH_LINE.trim().to_owned() });
+        };
+        file::replace(&path, new.as_bytes()).map_err(failed(&path, "written"))?;
+    }
+    Ok(())
+}
+
+/// The observing profile alone; an enforcing one is taken out.
+pub(crate) fn put_in_observing() -> Result<(), ConfigurationError> {
+    take_out_auth_lines()?;
+    put_in_profile(&OBSERVING, &ENFORCING)
+}
+
+/// All lines: the auth lines first, since those stop a service whose module is gone.
+pub(crate) fn take_out() -> Result<(), ConfigurationError> {
+    take_out_auth_lines()?;
+    for profile in [&ENFORCING, &OBSERVING] {
+        disable_profile(profile)?;
+    }
+    // What was written by hand, or stayed since pam-auth-update does not touch a file that was edited.
+    for path in stacks() {
+        without_module(&path, None)?;
+    }
+    Ok(())
+}
+
+/// All files of services and of what they include.
+fn stacks() -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(DIRECTORY).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    paths.sort_unstable();
+    paths
+}
+
+/// Is any line of PAM's decided by tom? One that observes decides nothing.
+pub(crate) fn any_enforcing() -> bool {
+    stacks().iter().any(|path| text_of(path).ok().flatten().is_some_and(|text| names_module(&text, None)))
+}
+
+fn put_in_profile(wanted: &Profile, other: &Profile) -> Result<(), ConfigurationError> {
+    if STACKS.iter().all(|(stack, phase)| holds_line(stack, phase, wanted)) && !holds_any(other) {
+        return Ok(());
+    }
+    disable_profile(other)?;
+    if process::is_there(TOOL) && Path::new(PROFILES).join(wanted.name).is_file() {
+        pam_auth_update(&["--enable", wanted.name])?;
+    }
+    for (stack, phase) in STACKS {
+        let path = Path::new(DIRECTORY).join(stack);
+        without_module(&path, Some(&other.line(phase)))?;
+        let Some(text) = text_of(&path)? else { continue };
+        if has_line(&text, &wanted.line(phase)) {
+            continue;
+        }
+        // At the end every way through the lines above has arrived that did not end the matter by itself.
+        output::message(&format!(
+            "{}: pam-auth-update does not write it (it was edited, or the tool is missing): the line goes to its end",
+            path.display()
+        ));
+        let mut new = text;
+        if !new.is_empty() && !new.ends_with('\n') {
+            new.push('\n');
+        }
+        new.push_str(&wanted.line(phase));
+        new.push('\n');
+        file::replace(&path, new.as_bytes()).map_err(failed(&path, "written"))?;
+    }
+    Ok(())
+}
+
+fn disable_profile(profile: &Profile) -> Result<(), ConfigurationError> {
+    if !holds_any(profile) {
+        return Ok(());
+    }
+    if process::is_there(TOOL) && Path::new(PROFILES).join(profile.name).is_file() {
+        pam_auth_update(&["--disable", profile.name])?;
+    }
+    for (stack, phase) in STACKS {
+        without_module(&Path::new(DIRECTORY).join(stack), Some(&profile.line(phase)))?;
+    }
+    Ok(())
+}
+
+fn holds_any(profile: &Profile) -> bool {
+    STACKS.iter().any(|(stack, phase)| holds_line(stack, phase, profile))
+}
+
+fn holds_line(stack: &str, phase: &str, profile: &Profile) -> bool {
+    let text = text_of(&Path::new(DIRECTORY).join(stack)).ok().flatten();
+    text.is_some_and(|text| has_line(&text, &profile.line(phase)))
+}
+
+/// It ends with 0 also where it did nothing, so what it wrote is looked at afterwards.
+fn pam_auth_update(arguments: &[&str]) -> Result<(), ConfigurationError> {
+    crate::change::sshd_lines::run(TOOL, arguments, Duration::from_secs(60)).map(drop)
+}
+
+fn take_out_auth_lines() -> Result<(), ConfigurationError> {
+    for path in stacks() {
+        without_module(&path, Some(AUTH_LINE.trim()))?;
+    }
+    Ok(())
+}
+
+/// Takes the lines with tom's module out of a file: this one, or all.
+fn without_module(path: &Path, line: Option<&str>) -> Result<(), ConfigurationError> {
+    let Some(text) = text_of(path)? else { return Ok(()) };
+    let is_ours =
+        |candidate: &str| line.map_or_else(|| names_any_module(candidate), |line| same_words(candidate, line));
+    let kept: String = text.split_inclusive('\n').filter(|candidate| !is_ours(candidate)).collect();
+    if kept == text {
+        return Ok(());
+    }
+    file::replace(path, kept.as_bytes()).map_err(failed(path, "written"))
+}
+
+/// A stack as text; what is no regular file, or no text, is none of those that tom writes.
+fn text_of(path: &Path) -> Result<Option<String>, ConfigurationError> {
+    if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        return Ok(None);
+    }
+    let read = file::read(path).map_err(failed(path, "read"))?;
+    Ok(read.and_then(|(bytes, _)| String::from_utf8(bytes).ok()))
+}
+
+/// The auth line, before the line that includes common-auth.
+fn with_auth_line(text: &str) -> Option<String> {
+    let mut new = String::with_capacity(text.len().saturating_add(AUTH_LINE.len()));
+    let mut done = false;
+    for line in text.split_inclusive('\n') {
+        if !done && includes_common_auth(line) {
+            new.push_str(AUTH_LINE.trim());
+            new.push('\n');
+            done = true;
+        }
+        new.push_str(line);
+    }
+    done.then_some(new)
+}
+
+fn includes_common_auth(line: &str) -> bool {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    match words.as_slice() {
+        ["@include", "common-auth", ..] => true,
+        [phase, control, "common-auth", ..] => {
+            phase.trim_start_matches('-').eq_ignore_ascii_case("auth") && ["include", "substack"].contains(control)
+        }
+        _ => false,
+    }
+}
+
+/// A line that asks tom in earnest: of this phase, or any.
+fn names_module(text: &str, phase: Option<&str>) -> bool {
+    text.lines().any(|line| {
+        let first = line.split_whitespace().next().unwrap_or_default().trim_start_matches('-');
+        names_any_module(line)
+            && phase.is_none_or(|phase| first.eq_ignore_ascii_case(phase))
+            && !line.split_whitespace().any(|word| word == "observe")
+    })
+}
+
+/// A line that names the module at all; a comment does not.
+fn names_any_module(line: &str) -> bool {
+    let active = line.split('#').next().unwrap_or_default();
+    active.split_whitespace().any(|word| word == MODULE || word.ends_with("/pam_tom.so"))
+}
+
+fn has_line(text: &str, wanted: &str) -> bool {
+    text.lines().any(|line| same_words(line, wanted))
+}
+
+/// pam-auth-update puts spaces and tabs as it likes.
+fn same_words(one: &str, other: &str) -> bool {
+    one.split_whitespace().eq(other.split_whitespace())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AUTH_LINE, ENFORCING, OBSERVING, has_line, names_any_module, names_module, with_auth_line};
+
+    #[test]
+    fn the_lines_of_the_profiles() {
+        for phase in ["account", "session"] {
+            let line = ENFORCING.line(phase);
+            assert!(line.starts_with(phase) && line.ends_with("pam_tom.so"), "{line}");
+            assert!(line.contains("module_unknown=ignore default=bad"), "{line}");
+            let line = OBSERVING.line(phase);
+            assert_eq!(line, format!("{phase}\t[default=ignore]\tpam_tom.so observe"));
+        }
+    }
+
+    #[test]
+    fn before_the_include_and_once() {
+        let text = "auth sufficient pam_rootok.so\n@include common-auth\n@include common-account\n";
+        let new = with_auth_line(text).unwrap();
+        assert_eq!(
+            new,
+            format!(
+                "auth sufficient pam_rootok.so\n{}\n@include common-auth\n@include common-account\n",
+                AUTH_LINE.trim()
+            )
+        );
+        assert!(with_auth_line("auth\tsubstack\tcommon-auth\n").unwrap().starts_with("auth\t[success=done"));
+        assert_eq!(with_auth_line("# @include common-auth\nauth required pam_unix.so\n"), None);
+    }
+
+    #[test]
+    fn what_names_the_module() {
+        assert!(names_module("account [default=bad] pam_tom.so\n", Some("account")));
+        assert!(names_module("-auth required /usr/lib/security/pam_tom.so x\n", Some("auth")));
+        assert!(!names_module("account [default=ignore] pam_tom.so observe\n", None));
+        assert!(!names_module("# account required pam_tom.so\n", None));
+        assert!(names_any_module("account [default=ignore] pam_tom.so observe"));
+        assert!(!names_any_module("account required pam_tommy.so # pam_tom.so"));
+        assert!(has_line("account \t [default=ignore]  pam_tom.so observe \n", &OBSERVING.line("account")));
+    }
+}

@@ -1,0 +1,47 @@
+//! Bringing back what was there before a change.
+
+use crate::change::configuration::Reload;
+use crate::change::record::{self, Change};
+use crate::change::{snapshot, sshd_lines, timer};
+use crate::exit::Failure;
+use crate::output;
+use tom_host::event::{Event, Field, Kind};
+use tom_host::journal;
+
+/// Undoes the change that waits. The caller has the turn.
+///
+/// # Errors
+/// Something could not be brought back, or a running sshd could not be told: the change stays recorded, and this can be
+/// done again.
+pub(crate) fn undo(why: &str) -> Result<(), Failure> {
+    let change = Change::pending().ok().flatten();
+    let told = snapshot::bring_back(&record::before(), || {
+        if sshd_lines::is_installed() {
+            return sshd_lines::reload(Reload::Yes).map_err(|error| error.to_string());
+        }
+        Ok(())
+    })
+    .map_err(|error| {
+        Failure::not_checked(format!("the change could not be undone: {error}; 'tom rollback' tries again"))
+    })?;
+    if let Some(error) = told {
+        return Err(Failure::not_checked(format!(
+            "the files are as before, but sshd was not told: {error}; 'tom rollback' tries again"
+        )));
+    }
+    let message = match &change {
+        Some(change) => format!(
+            "'tom {}' was undone: {why}; policy {} is active again, {}",
+            change.command, change.serials.0, change.from
+        ),
+        None => format!("a change was undone: {why}"),
+    };
+    record::forget().map_err(|error| Failure::not_checked(error.to_string()))?;
+    timer::disarm(timer::Alarm::LookAgain);
+    timer::disarm(timer::Alarm::Undo);
+    let event = Event::new(Kind::RolledBack, &message);
+    let serial = change.map(|change| change.serials.0.to_string());
+    journal::record(&event.with_known(Field::PolicySerial, serial.as_deref()));
+    output::message(&output::plain(&message));
+    Ok(())
+}
