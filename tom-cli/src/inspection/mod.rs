@@ -7,7 +7,9 @@
 #![allow(dead_code, reason = "read by enable and doctor, which come next")]
 
 pub(crate) mod command;
+pub(crate) mod pam;
 pub(crate) mod sshd;
+pub(crate) mod sudoers;
 
 use std::io;
 use std::path::PathBuf;
