@@ -5,10 +5,12 @@
 
 mod exchange;
 mod governed;
+mod revocation;
 mod revoked;
 
 pub use exchange::{ExchangeError, Exchanged, NewPolicy, Turn, exchange, take_turn};
 pub use governed::write as governed_list;
+pub use revocation::{Revised, Revocation, RevocationError, lift, revoke};
 pub use revoked::RevokedError;
 
 use crate::trusted_file::{self, TrustError, TrustedDirectory};
@@ -109,6 +111,12 @@ pub fn revoked() -> Result<Vec<Vec<u8>>, RevokedError> {
         (blobs, None) => Ok(blobs),
         (_, Some(fault)) => Err(fault),
     }
+}
+
+/// The keys that are revoked on this host as far as the list can be read, by blob.
+#[must_use]
+pub fn listed_as_revoked() -> Vec<Vec<u8>> {
+    revoked::read().0
 }
 
 /// The stored form of the active policy.

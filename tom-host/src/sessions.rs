@@ -12,7 +12,7 @@ mod process;
 mod record_text;
 
 pub use ending::{Ended, end};
-pub use process::Process;
+pub use process::{Process, lineage};
 
 use directory::Directory;
 use std::io;
@@ -152,7 +152,7 @@ pub fn survey() -> Result<Survey, SessionsError> {
 pub fn ancestor_session() -> Result<Option<Session>, SessionsError> {
     let Some(directory) = Directory::open()? else { return Ok(None) };
     let boot = boot();
-    for process in process::lineage()? {
+    for process in lineage()? {
         if let Some(session) = read(&directory, process, &boot)? {
             return Ok(Some(session));
         }

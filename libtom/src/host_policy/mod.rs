@@ -289,6 +289,13 @@ impl<'p> HostPolicy<'p> {
         self
     }
 
+    /// The same without these keys among those taken out.
+    #[must_use]
+    pub fn without_revoked(mut self, blobs: &[Vec<u8>]) -> Self {
+        self.revoked.retain(|blob| !blobs.contains(blob));
+        self
+    }
+
     fn index(rules: Rules<'p>, sound: bool) -> Self {
         let keys = (0_u32..).zip(&rules.keys).filter_map(|(number, key)| match key.holder {
             Holder::Person(person) => Some((person, number)),
@@ -376,7 +383,15 @@ impl<'p> HostPolicy<'p> {
         }
     }
 
-    pub(crate) fn is_revoked(&self, blob: &[u8]) -> bool {
+    /// All keys, of persons and machines, sorted by blob.
+    #[must_use]
+    pub fn keys(&self) -> &[HostKey<'p>] {
+        &self.rules.keys
+    }
+
+    /// Was the key of this blob taken out by `tom revoke`?
+    #[must_use]
+    pub fn is_revoked(&self, blob: &[u8]) -> bool {
         self.revoked.contains(blob)
     }
 

@@ -339,6 +339,8 @@ pub struct Machine {
     pub reason: String,
     /// The last valid day.
     pub until: Option<Day>,
+    /// Where it stands in the text.
+    pub position: Position,
 }
 
 /// What is known of the hosts that match.

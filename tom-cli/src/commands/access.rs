@@ -1,6 +1,7 @@
 //! `tom access`: everyone who may enter, how, from where, by which proof.
 
 use crate::arguments::AccessOptions;
+use crate::commands::revoke;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Paint};
 use crate::policy_source::{self, PolicyRead};
@@ -25,6 +26,7 @@ pub(crate) fn run(options: &AccessOptions) -> Result<Exit, Failure> {
     let now = Moment::from_unix(clock::now());
     let list = List {
         policy: &policy,
+        is_revoked: &revoke::revoked_here(),
         assessments: &assessments,
         host: host.as_deref(),
         account: options.account.as_deref(),
@@ -37,6 +39,8 @@ pub(crate) fn run(options: &AccessOptions) -> Result<Exit, Failure> {
 
 struct List<'p> {
     policy: &'p Policy,
+    /// Whether the key of a blob was taken out on this host.
+    is_revoked: &'p dyn Fn(&[u8]) -> bool,
     assessments: &'p Assessments,
     host: Option<&'p str>,
     account: Option<&'p str>,
@@ -118,6 +122,9 @@ impl List<'_> {
 
     fn key(&self, key: &Key) -> String {
         let spare = if key.break_glass { ", break-glass" } else { "" };
+        if (self.is_revoked)(key.public.blob()) {
+            return self.paint.red(&format!("{}: REVOKED on this host{spare}", key.label));
+        }
         let text = match key.pin {
             PinStanding::NotProven => self.paint.red(&format!("{}: PIN not proven{spare}", key.label)),
             PinStanding::Proven => {
@@ -158,7 +165,12 @@ impl List<'_> {
             ),
             MachineAccess::Sudo { via } => (format!("account {}", via.join(", ")), "what sudoers lets it".to_owned()),
         };
+        let is_revoked = match &machine.access {
+            MachineAccess::Login { public, .. } => (self.is_revoked)(public.blob()),
+            MachineAccess::Sudo { .. } => false,
+        };
         let id = match machine.until {
+            _ if is_revoked => self.paint.red(&format!("{} (REVOKED on this host)", machine.id)),
             Some(day) if day.is_past(self.now) => self.paint.red(&format!("{} (expired {day})", machine.id)),
             Some(day) => format!("{} (until {day})", machine.id),
             None => machine.id.clone(),

@@ -72,7 +72,7 @@ pub enum ExchangeError {
     },
 }
 
-fn failed(path: impl AsRef<Path>, step: &'static str) -> impl FnOnce(io::Error) -> ExchangeError {
+pub(super) fn failed(path: impl AsRef<Path>, step: &'static str) -> impl FnOnce(io::Error) -> ExchangeError {
     let path = path.as_ref().to_path_buf();
     move |source| ExchangeError::Io { path, step, source }
 }
@@ -217,7 +217,7 @@ fn give(path: &Path, readers: u32) -> Result<(), ExchangeError> {
         .map_err(|errno| failed(path, "given to root and its readers")(errno.into()))
 }
 
-fn write_file(path: &Path, content: &[u8], readers: u32) -> Result<(), ExchangeError> {
+pub(super) fn write_file(path: &Path, content: &[u8], readers: u32) -> Result<(), ExchangeError> {
     let mut file =
         OpenOptions::new().write(true).create_new(true).mode(0o640).open(path).map_err(failed(path, "created"))?;
     rustix::fs::fchmod(&file, Mode::from_raw_mode(0o640))
@@ -235,7 +235,7 @@ fn swap(new: &str, current: &str) -> Result<(), ExchangeError> {
     }
 }
 
-fn rename(from: &str, to: &str) -> Result<(), ExchangeError> {
+pub(super) fn rename(from: &str, to: &str) -> Result<(), ExchangeError> {
     renameat(CWD, from, CWD, to).map_err(|errno| failed(to, "replaced")(errno.into()))
 }
 
@@ -254,7 +254,7 @@ fn keep_previous() -> Result<(), ExchangeError> {
 }
 
 /// Removes a file, link or directory that may be there; links are not followed.
-fn clear_away(path: &str) -> Result<(), ExchangeError> {
+pub(super) fn clear_away(path: &str) -> Result<(), ExchangeError> {
     let result = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => Err(error),
@@ -264,7 +264,7 @@ fn clear_away(path: &str) -> Result<(), ExchangeError> {
     result.map_err(failed(path, "cleared away"))
 }
 
-fn make_durable(directory: impl AsRef<Path>) -> Result<(), ExchangeError> {
+pub(super) fn make_durable(directory: impl AsRef<Path>) -> Result<(), ExchangeError> {
     let directory = directory.as_ref();
     File::open(directory).and_then(|opened| opened.sync_all()).map_err(failed(directory, "made durable"))
 }

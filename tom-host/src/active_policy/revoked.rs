@@ -10,9 +10,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// Keys taken out on this host; survives apply and rollback.
-const REVOKED: &str = "/var/lib/tom/revoked";
+pub(super) const REVOKED: &str = "/var/lib/tom/revoked";
 
-const LARGEST_LIST: u64 = 1 << 20;
+pub(super) const LARGEST_LIST: u64 = 1 << 20;
 
 /// Why the list of revoked keys cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +46,7 @@ pub(super) fn read() -> (Vec<Vec<u8>>, Option<RevokedError>) {
     }
 }
 
-fn read_to_deny() -> std::io::Result<Vec<u8>> {
+pub(super) fn read_to_deny() -> std::io::Result<Vec<u8>> {
     let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits()).unwrap_or_default();
     // Asked before it is opened, too: opening a device can do things.
     if !std::fs::symlink_metadata(REVOKED)?.is_file() {
@@ -61,7 +61,7 @@ fn read_to_deny() -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn parse(bytes: &[u8]) -> (Vec<Vec<u8>>, Option<RevokedError>) {
+pub(super) fn parse(bytes: &[u8]) -> (Vec<Vec<u8>>, Option<RevokedError>) {
     // What is no text stands in a comment, or makes the line no key.
     let text = String::from_utf8_lossy(bytes);
     let mut blobs = Vec::new();

@@ -64,7 +64,10 @@ impl fmt::Display for Process {
 }
 
 /// The calling process, its parent, the parent's parent, and so on.
-pub(super) fn lineage() -> Result<Vec<Process>, SessionsError> {
+///
+/// # Errors
+/// /proc cannot be read.
+pub fn lineage() -> Result<Vec<Process>, SessionsError> {
     let mut lineage = Vec::new();
     let this = Process::this()?;
     let mut next = this.pid;
