@@ -51,7 +51,7 @@ pub(crate) enum Doubt {
 impl fmt::Display for AddressWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, network, used_by, doubt } = self;
-        write!(f, "network '{name}', from which {} let in here, holds ", used_by.join(", "))?;
+        write!(f, "network '{name}' ({}) holds ", used_by.join(", "))?;
         match doubt {
             Doubt::Everybody => write!(f, "{network}: everybody; where a client comes from then proves nothing"),
             Doubt::Wide => write!(f, "{network}, which is very wide"),

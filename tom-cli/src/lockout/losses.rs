@@ -1,7 +1,7 @@
 //! What a policy takes from whom: logins that were, decided by it as if they came today.
 
 use super::host_accounts::{Accounts, Facts, groups};
-use super::past_login::{Credential, PastLogin};
+use super::past_login::{Credential, PastLogin, united};
 use crate::output;
 use libtom::decision::{Decision, Denial, Key, Origin, Phase, Reason, Request, decide};
 use libtom::host_policy::HostPolicy;
@@ -52,8 +52,9 @@ pub(crate) fn losses(
     let keys = KnownKeys::of(policy);
     let mut facts = BTreeMap::new();
     let mut found = Vec::new();
-    for login in logins {
-        let known = facts.entry(login.account.as_str()).or_insert_with(|| Facts::of(&login.account, here, accounts));
+    // A live session and its own entry in the journal are one login, once the key is known.
+    for login in &united([logins.iter().map(|login| keys.named_by_fingerprint(login)).collect()]) {
+        let known = facts.entry(login.account.clone()).or_insert_with(|| Facts::of(&login.account, here, accounts));
         // The account is gone: nobody loses it by a policy.
         let Some(known) = known else { continue };
         let (key, holder) = keys.shown_by(login);
@@ -146,24 +147,40 @@ impl<'p> KnownKeys<'p> {
         Self { policy, by_fingerprint }
     }
 
+    /// The login with the fingerprint of its key, where the record says whose key it is and the policy has that.
+    fn named_by_fingerprint(&self, login: &PastLogin) -> PastLogin {
+        let public = match &login.credential {
+            Credential::Labelled { person, label } => {
+                let is_theirs = |n: usize| self.policy.persons.get(n).is_some_and(|known| known.id == *person);
+                let mut keys = self.policy.keys.iter();
+                keys.find(|key| key.label == *label && is_theirs(key.person)).map(|key| &key.public)
+            }
+            Credential::Machine(id) => {
+                let machine = self.policy.machines.iter().find(|machine| machine.id == *id);
+                match machine.map(|machine| &machine.access) {
+                    Some(MachineAccess::Login { public, .. }) => Some(public),
+                    Some(MachineAccess::Sudo { .. }) | None => None,
+                }
+            }
+            Credential::Fingerprint(_)
+            | Credential::Certificate
+            | Credential::Method(_)
+            | Credential::NoKey
+            | Credential::Unseen => None,
+        };
+        let fingerprint = public.map(|public| Fingerprint::of(public.blob()).to_string());
+        let credential = fingerprint.map_or_else(|| login.credential.clone(), Credential::Fingerprint);
+        PastLogin { credential, ..login.clone() }
+    }
+
     fn shown_by(&self, login: &PastLogin) -> (Shown, Option<String>) {
         match &login.credential {
             Credential::Fingerprint(fingerprint) => match self.by_fingerprint.get(fingerprint) {
                 Some((blob, holder)) => (Shown::Key(blob.to_vec()), Some(holder.clone())),
                 None => (Shown::Unknown, None),
             },
-            Credential::Labelled { person, label } => {
-                let is_theirs = |n: usize| self.policy.persons.get(n).is_some_and(|known| known.id == *person);
-                let key = self.policy.keys.iter().find(|key| key.label == *label && is_theirs(key.person));
-                (key.map_or(Shown::Unknown, |key| Shown::Key(key.public.blob().to_vec())), None)
-            }
-            Credential::Machine(id) => {
-                let machine = self.policy.machines.iter().find(|machine| machine.id == *id);
-                match machine.map(|machine| &machine.access) {
-                    Some(MachineAccess::Login { public, .. }) => (Shown::Key(public.blob().to_vec()), None),
-                    Some(MachineAccess::Sudo { .. }) | None => (Shown::Unknown, None),
-                }
-            }
+            // The policy no longer has it: see `named_by_fingerprint`.
+            Credential::Labelled { .. } | Credential::Machine(_) => (Shown::Unknown, None),
             Credential::Certificate | Credential::Method(_) => (Shown::Another, None),
             Credential::NoKey => (Shown::None, None),
             Credential::Unseen => (Shown::NotSeen, None),

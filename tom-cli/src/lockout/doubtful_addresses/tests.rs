@@ -74,10 +74,8 @@ fn each_is_a_sentence() {
     let shown: Vec<String> = found.iter().map(ToString::to_string).collect();
     assert_eq!(
         shown,
-        [
-            "network 'backup', from which machine 'nightly-backup' let in here, holds 127.0.0.0/8, this host's loopback: \
-          whoever has any account here, or a forwarded port, comes from there"
-        ]
+        ["network 'backup' (machine 'nightly-backup') holds 127.0.0.0/8, this host's loopback: \
+          whoever has any account here, or a forwarded port, comes from there"]
     );
 }
 

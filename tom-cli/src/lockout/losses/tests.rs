@@ -147,7 +147,7 @@ fn what_is_lost_already_is_told_apart() {
     let found = losses(&on(&after, "web1"), &after, &logins, now(), &HOST);
     let active = on(&before, "web1");
     let already: Vec<bool> = found.iter().map(|loss| loss.is_refused_by(&active, &before, now(), &HOST)).collect();
-    assert_eq!((found.len(), already), (2, vec![true, false]));
+    assert_eq!((found.len(), already), (2, vec![false, true]));
 }
 
 #[test]
@@ -188,6 +188,16 @@ fn a_table_for_people() {
     let hostile = PastLogin { who: Some("x\x1b[2J\ny".to_owned()), ..login("root", token(9), "\u{202e}") };
     let shown = table(&losses(&here, &policy, &[hostile], now(), &HOST), 3);
     assert!(shown.lines().count() == 2 && !shown.contains('\x1b') && !shown.contains('\u{202e}'), "{shown:?}");
+}
+
+#[test]
+fn a_live_session_and_its_entry_in_the_journal_are_one() {
+    let policy = policy(POLICY);
+    let entry = login("root", token(1), "192.0.2.1");
+    let live = PastLogin { live: true, times: 1, last: now(), ..login("root", labelled("anna", "blue"), "192.0.2.1") };
+    let found = losses(&on(&policy, "web1"), &policy, &[entry, live], now(), &HOST);
+    let [loss] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!((loss.login.live, loss.login.times), (true, 3));
 }
 
 proptest! {
