@@ -156,6 +156,7 @@ fn check_lockout(goal: &Goal, options: &ChangeOptions, decides: bool) -> Result<
     }
     if decides || configuration::asks_tom() {
         forecast::tell_losses(&here, &candidate.policy, candidate.now);
+        forecast::tell_ungranted_sudoers(&here, &candidate.policy, candidate.now);
     }
     let person = invoker.map(|invoker| invoker.person);
     if findings.is_empty() {

@@ -58,6 +58,11 @@ pub(crate) fn losses(here: &HostPolicy<'_>, policy: &Policy, logins: &[PastLogin
     losses::losses(here, policy, logins, now, &TheHost)
 }
 
+/// Would another policy, such as the active one, refuse this login as well? Then it is lost already.
+pub(crate) fn is_refused_by(loss: &Loss, other: &HostPolicy<'_>, policy: &Policy, now: Moment) -> bool {
+    loss.is_refused_by(other, policy, now, &TheHost)
+}
+
 /// Networks in `from` that let in more than was meant on this host.
 pub(crate) fn doubtful_addresses(here: &HostPolicy<'_>, policy: &Policy) -> Vec<AddressWarning> {
     doubtful_addresses::judge(policy, here, &host_addresses::own_addresses())

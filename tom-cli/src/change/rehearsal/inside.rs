@@ -12,7 +12,7 @@ use crate::inspection::{self, sshd::Consequence};
 use crate::output;
 use libtom::host_policy::HostPolicy;
 use libtom::network::{NetworkSet, parse_network};
-use libtom::policy::{Command, HostSelector, Machine, MachineAccess};
+use libtom::policy::{Command, HostSelector, Machine, MachineAccess, Position};
 use libtom::public_key::PublicKey;
 use rustix::mount::{MountFlags, mount, mount_bind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -199,6 +199,7 @@ fn throw_away(public: &str, accounts: Vec<String>) -> Result<Machine, Failure> {
         hosts: HostSelector { globs: Some(vec!["*".to_owned()]), classes: None },
         reason: "a login that is tried before anything is changed".to_owned(),
         until: None,
+        position: Position { line: 0, column: 0 },
     })
 }
 
