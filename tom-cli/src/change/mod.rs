@@ -62,13 +62,17 @@ pub(crate) fn carry_out(goal: &Goal, options: &ChangeOptions, turn: &Turn) -> Re
         output::message("nothing was changed (--dry-run)");
         return Ok(Exit::Fine);
     }
-    if !decides && from == goal.to && !configuration::asks_tom() {
+    let asked = decides || configuration::asks_tom();
+    if goal.to != Mode::Enforce && from == goal.to && (options.now || !asked) {
+        // The exchange is one step by itself: there is nothing in between to come back from.
         goal.candidate.exchange(turn)?;
         announce(goal, from);
-        output::message("nothing on this host asks tom yet ('tom enable'): the policy needs no confirmation");
+        if !asked {
+            output::message("nothing on this host is decided by tom yet ('tom enable'): this needs no confirmation");
+        }
         return Ok(Exit::Fine);
     }
-    let waits = !options.now && (decides || configuration::asks_tom());
+    let waits = !options.now && asked;
     let mut change = begun(goal, from, invoker, options);
     change.begin().map_err(|error| Failure::not_checked(format!("nothing was changed: {error}")))?;
     if let Err(error) = timer::arm(timer::Alarm::Undo, u64::from(options.confirm_within)) {
