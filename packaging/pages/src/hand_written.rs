@@ -78,4 +78,15 @@ mod tests {
             assert_eq!(sections("en", &page), sections("de", &page), "sections and entries of {page}");
         }
     }
+
+    #[test]
+    fn the_example_is_a_sound_policy() {
+        for language in ["en", "de"] {
+            let page = pages(language).into_iter().find(|(name, _)| name == "tom-policy.5").expect("the page").1;
+            let example =
+                page.split("\n.nf\n").nth(1).and_then(|rest| rest.split("\n.fi\n").next()).expect("an example");
+            let parsed = libtom::policy::parse(&example.replace("\\-", "-"));
+            assert!(parsed.is_ok(), "{language}: {parsed:?}");
+        }
+    }
 }
