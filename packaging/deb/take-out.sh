@@ -24,7 +24,9 @@ without_module() {
             else if (seen[type] < reach[type])
                 printf "%s\t[default=ignore]\tpam_permit.so\n", type
             seen[type]++
-            # An argument that looks like a jump does no harm here.
+            # Jumps stand in the control alone.
+            entry = substr(entry, index(entry " [", "["))
+            entry = substr(entry, 1, index(entry "]", "]"))
             while (match(entry, /=[0-9]+/)) {
                 jump = seen[type] + substr(entry, RSTART + 1, RLENGTH - 1)
                 if (jump > reach[type]) reach[type] = jump
@@ -33,6 +35,11 @@ without_module() {
             text = entry = ""
         }
         END { printf "%s", text }' "$1"
+}
+
+# A last line without an end stays so.
+as_it_ended() {
+    [ -z "$(tail -c 1 "$1")" ] || truncate --size=-1 "$2"
 }
 
 take_out_of_pam() {
@@ -45,7 +52,8 @@ take_out_of_pam() {
         file=$(readlink -f "$file")
         new=${file%/*}/.${file##*/}.tom-new
         # A copy first: it has the owner, the mode and whatever else the file has.
-        if cp --preserve=all "$file" "$new" && without_module "$file" >"$new" && sync "$new"; then
+        if cp --preserve=all "$file" "$new" && without_module "$file" >"$new" && as_it_ended "$file" "$new" &&
+            sync "$new"; then
             cmp -s "$file" "$new" || mv -f "$new" "$file" || tell "$file could not be replaced"
         else
             tell "$file could not be written anew"
