@@ -1,4 +1,4 @@
-# make build · make demo · make test · make campaign · make bench
+# make build · make deb · make demo · make test · make campaign · make bench
 # Each sets up what it needs and says what it installs.
 
 CARGO ?= cargo
@@ -6,7 +6,7 @@ TARGET := x86_64-unknown-linux-gnu
 DIST := target/dist
 LIBRARIES := $(DIST)/usr/lib/x86_64-linux-gnu/security
 
-.PHONY: build demo test campaign bench packages clean
+.PHONY: build deb deb-check demo test campaign bench packages clean
 
 build: packages
 	$(CARGO) build --release --locked
@@ -19,6 +19,15 @@ build: packages
 	install -D -m 0755 target/release/tom-enroll-piv $(DIST)/usr/lib/tom/tom-enroll-piv
 	rm -rf $(DIST)/usr/share/tom/trust
 	install -D -m 0644 -t $(DIST)/usr/share/tom/trust packaging/trust/*
+
+# The Debian package, target/deb/tom_VERSION_amd64.deb. `make deb VERSION=…` gives it another version, for a test of
+# an upgrade.
+deb: build
+	packaging/deb/build $(VERSION)
+
+# What must hold of it without installing it: the same bytes twice, its files, lintian, every crate's copyright.
+deb-check: deb
+	packaging/deb/check
 
 # Everything that must hold, in one command; .ci/run calls it.
 test: build

@@ -20,8 +20,15 @@ set -eu
 # yubico-piv-tool must take the simulated card for a YubiKey
 # ykcs11          Yubico's PKCS #11 must, too
 # openssl         verifies the simulated attestations
+# dpkg-dev        dpkg-deb's companions: what the package's programs are linked with
+# lintian         the package, by Debian's own rules
+# piuparts        installs, upgrades, removes and purges it, and looks for what stays
+# autopkgtest     runs the tests of packaging/autopkgtest on it
+# man-db          shows the package's pages without a warning
+# systemd-container a whole Debian, booted: systemd-nspawn
 wanted="mmdebstrap util-linux mount iproute2 openssh-client libpam0g-dev libpcsclite-dev pkgconf gcc binutils python3 \
-    pcscd vsmartcard-vpcd opensc yubico-piv-tool ykcs11 openssl"
+    pcscd vsmartcard-vpcd opensc yubico-piv-tool ykcs11 openssl dpkg-dev lintian piuparts \
+    autopkgtest man-db systemd-container"
 
 missing=""
 for package in $wanted; do

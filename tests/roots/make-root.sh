@@ -1,6 +1,7 @@
 #!/bin/sh
-# make-root.sh SUITE DIR: makes a Debian root of SUITE (bookworm, trixie) below DIR, unless it is
-# there already, and prints its path. Tests lay a file system over it and never write to it.
+# make-root.sh SUITE DIR [machine]: makes a Debian root of SUITE (bookworm, trixie) below DIR, unless
+# it is there already, and prints its path. Tests lay a file system over it and never write to it.
+# A `machine` has systemd beside the rest, and can be booted.
 #
 # The name carries a hash of this script, the suite and the package list: a change of any of them
 # makes a new root. It appears under that name only when it is complete, and a lock lets one of
@@ -10,6 +11,7 @@ umask 022
 
 suite=$1
 dir=$2
+kind=${3:-root}
 
 # openssh-*, sudo, login, passwd   what is tested: the distribution's own
 # libpam-*, pamtester              PAM stacks, asked without a daemon
@@ -21,8 +23,16 @@ packages="openssh-server,openssh-client,openssh-sftp-server,sudo,login,passwd"
 packages="$packages,libpam-modules,libpam-runtime,pamtester,strace,socat,libfaketime"
 packages="$packages,bsdutils,util-linux,mount"
 
+# systemd-sysv, dbus               a machine that boots, and systemctl in it
+# iproute2                         its loopback's addresses
+if [ "$kind" = machine ]; then
+    packages="$packages,systemd,systemd-sysv,dbus,libpam-systemd,iproute2"
+fi
+
 hash=$({ echo "$suite $packages"; cat "$0"; } | sha256sum | cut -c1-12)
-root=$dir/$suite-$hash
+name=$suite
+[ "$kind" = root ] || name=$kind-$suite
+root=$dir/$name-$hash
 
 if [ -d "$root" ]; then
     echo "$root"
@@ -35,21 +45,21 @@ if ! command -v mmdebstrap >/dev/null; then
 fi
 
 mkdir -p "$dir"
-exec 9>"$dir/$suite.lock"
+exec 9>"$dir/$name.lock"
 flock 9
 if [ ! -d "$root" ]; then
-    echo "making a Debian root of $suite in $root (about 20 s, once)" >&2
-    rm -rf "$dir/$suite.new"
+    echo "making a Debian $kind of $suite in $root (about 20 s, once)" >&2
+    rm -rf "$dir/$name.new"
     mmdebstrap --quiet --variant=minbase --include="$packages" \
         --dpkgopt='path-exclude=/usr/share/man/*' \
         --dpkgopt='path-exclude=/usr/share/locale/*' \
         --dpkgopt='path-exclude=/usr/share/doc/*' \
-        "$suite" "$dir/$suite.new" >&2
+        "$suite" "$dir/$name.new" >&2
     # Roots of an older version of this script; one that a test still uses stays readable for it
     # only as far as it is open, so this happens only when a new one is made.
-    for old in "$dir/$suite"-*; do
+    for old in "$dir/$name"-*; do
         [ ! -d "$old" ] || rm -rf "$old"
     done
-    mv "$dir/$suite.new" "$root"
+    mv "$dir/$name.new" "$root"
 fi
 echo "$root"

@@ -43,6 +43,10 @@ impl Account {
         self
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Writes the account into the databases below `root`.
     pub(crate) fn add_to(&self, root: &Path) {
         let Self { name, uid, .. } = self;

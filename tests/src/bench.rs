@@ -1,11 +1,14 @@
 //! What a host shall have, and its start.
 
+use std::path::Path;
+
 use crate::accounts::Account;
 use crate::artefacts::{self, HOOK};
 use crate::host::Host;
 use crate::journal::Journal;
 use crate::keys::token_library;
 use crate::namespace::Namespace;
+use crate::package::Package;
 use crate::pam_stack::{self, PamLayers};
 use crate::policy_text;
 use crate::release::Release;
@@ -42,6 +45,8 @@ pub struct Bench {
     tom: bool,
     observes: bool,
     lines: bool,
+    bare: bool,
+    packaged: bool,
     journal: bool,
     syslog: bool,
     sshd: bool,
@@ -72,6 +77,8 @@ impl Bench {
             tom: true,
             observes: false,
             lines: true,
+            bare: false,
+            packaged: std::env::var_os("TOM_BENCH_PACKAGE").is_some_and(|value| value == "1"),
             journal: true,
             syslog: false,
             sshd: true,
@@ -168,6 +175,7 @@ impl Bench {
     /// them.
     pub fn without_tom(mut self) -> Self {
         self.tom = false;
+        self.bare = true;
         self
     }
 
@@ -175,6 +183,22 @@ impl Bench {
     pub fn observing(mut self) -> Self {
         self.observes = true;
         self
+    }
+
+    /// tom from the built Debian package, installed by dpkg, and nothing enabled by that: no line of
+    /// tom's in sshd or PAM.
+    pub fn packaged(mut self) -> Self {
+        self.packaged = true;
+        self.tom = false;
+        self
+    }
+
+    /// tom from the built Debian package, and the host enabled: tom's lines in sshd and PAM, and the
+    /// file that says so. With `TOM_BENCH_PACKAGE=1` in the environment every host gets its programs
+    /// from the package.
+    pub fn packaged_and_enabled(mut self) -> Self {
+        self.packaged = true;
+        self.file("/var/lib/tom/enabled", 0o640, "mode = \"enforce\"\nsince = \"2026-11-25T12:00:00Z\"\n")
     }
 
     /// A file of root's, written before anything starts.
@@ -225,8 +249,12 @@ impl Bench {
         let journal_socket = namespace.path("/run/systemd/journal/socket");
         let journal = self.journal.then(|| Journal::at(&journal_socket));
         let syslog = self.syslog.then(|| Journal::at(&namespace.path("/dev/log")));
-        self.install(&namespace);
+        self.install(&namespace.path("/"));
         let mut host = Host::new(self.release, namespace, journal, syslog);
+        if self.wants_package() {
+            host.dpkg_file("--install", &Package::built()).expect_success();
+        }
+        self.configure(&host.path("/"));
         if let Some(policy) = &self.policy {
             host.write_policy(policy);
             host.run(["tom", "apply", "--now"]).expect_success();
@@ -238,11 +266,20 @@ impl Bench {
         host
     }
 
-    /// Writes everything that stands in files.
-    fn install(&self, namespace: &Namespace) {
-        let root = namespace.path("/");
+    /// Whether tom's programs come by dpkg. A host without them, or with something else in their
+    /// place, is what its test asks for.
+    fn wants_package(&self) -> bool {
+        let stand_in = self.stand_in_hook.is_some() || self.stand_in_module.is_some();
+        self.packaged && !stand_in && !self.bare
+    }
+
+    /// Writes accounts and programs.
+    fn install(&self, root: &Path) {
         for account in &self.accounts {
-            account.add_to(&root);
+            // The package makes its own user.
+            if !(self.wants_package() && account.name() == "_tom") {
+                account.add_to(root);
+            }
         }
         // Message of the day: sshd hands it to the client also when PAM refuses the session, and
         // tests want to see that such a login writes nothing.
@@ -250,32 +287,36 @@ impl Bench {
             let _ = std::fs::remove_file(root.join(file));
         }
         let token = std::fs::read(token_library()).expect("the simulated token");
-        artefacts::install(&root, TOKEN_LIBRARY, &token, 0o644);
-        artefacts::install(&root, ASKPASS, ASKPASS_SCRIPT.as_bytes(), 0o755);
+        artefacts::install(root, TOKEN_LIBRARY, &token, 0o644);
+        artefacts::install(root, ASKPASS, ASKPASS_SCRIPT.as_bytes(), 0o755);
 
-        if self.tom {
-            artefacts::install_built(&root);
+        if self.tom && !self.wants_package() {
+            artefacts::install_built(root);
         }
+    }
+
+    /// Writes what decides logins, and what a test adds.
+    fn configure(&self, root: &Path) {
         if let Some(script) = &self.stand_in_hook {
-            artefacts::install(&root, HOOK, script.as_bytes(), 0o755);
+            artefacts::install(root, HOOK, script.as_bytes(), 0o755);
         }
         let drop_ins = "/etc/ssh/sshd_config.d";
         if (self.tom && self.lines && !self.observes) || self.stand_in_hook.is_some() {
             let text = self.sshd_layers.drop_in(&self.governed_users, &self.governed_groups);
-            artefacts::install(&root, &format!("{drop_ins}/10-tom.conf"), text.as_bytes(), 0o644);
+            artefacts::install(root, &format!("{drop_ins}/10-tom.conf"), text.as_bytes(), 0o644);
         }
         let lines = bench_lines(self.release);
-        artefacts::install(&root, &format!("{drop_ins}/00-bench.conf"), lines.as_bytes(), 0o644);
+        artefacts::install(root, &format!("{drop_ins}/00-bench.conf"), lines.as_bytes(), 0o644);
         if let Some(module) = &self.stand_in_module {
-            artefacts::install_stand_in_module(&root, module);
+            artefacts::install_stand_in_module(root, module);
         }
         if self.observes {
-            pam_stack::write_observing(&root);
+            pam_stack::write_observing(root);
         } else if (self.tom && self.lines) || self.stand_in_module.is_some() {
-            self.pam_layers.write(&root);
+            self.pam_layers.write(root);
         }
         for (path, mode, bytes) in &self.files {
-            artefacts::install(&root, path, bytes, *mode);
+            artefacts::install(root, path, bytes, *mode);
         }
     }
 }
