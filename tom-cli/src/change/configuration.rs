@@ -5,6 +5,7 @@
 //! nobody else.
 
 use crate::change::file;
+use crate::change::left_keys;
 use crate::change::pam_lines;
 use crate::change::sshd_lines;
 use libtom::host_policy::HostPolicy;
@@ -112,6 +113,7 @@ pub(crate) fn put_in_place(mode: Mode, here: &HostPolicy<'_>, reload: Reload) ->
         Mode::Enforce => {
             sshd_lines::put_in(&sshd_lines::Governed::of(here)?, reload)?;
             pam_lines::put_in_enforcing()?;
+            left_keys::clear()?;
         }
         Mode::Observe => {
             pam_lines::put_in_observing()?;

@@ -37,6 +37,8 @@ pub(crate) use undo::undo;
 
 /// How long a command waits for another that is at work.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The unit in which the start of a process is told (sysconf(3), _SC_CLK_TCK: 100 on every Debian).
+const TICK: Duration = Duration::from_millis(10);
 /// When `--unattended` looks again, in seconds after the change.
 const SECOND_LOOK: u64 = 60;
 
@@ -83,7 +85,10 @@ pub(crate) fn carry_out(goal: &Goal, options: &ChangeOptions, turn: &Turn) -> Re
         change.stage = Stage::Made;
         // The first tick in which a session is newer than the change.
         change.made = clock::since_boot_milliseconds().div_ceil(10);
-        change.update().map_err(|error| Failure::not_checked(error.to_string()))
+        change.update().map_err(|error| Failure::not_checked(error.to_string()))?;
+        // Whoever logs in once this returns is in that tick or a later one.
+        std::thread::sleep(TICK);
+        Ok(())
     });
     if let Err(failure) = made {
         return Err(taken_back(failure));

@@ -44,7 +44,7 @@ fn by_person(change: &Change) -> Result<String, Failure> {
     let session = sessions::ancestor_session()
         .map_err(|error| Failure::not_checked(format!("which session this is cannot be told: {error}")))?
         .ok_or_else(|| Failure::findings(vec![format!("this session was not let in by tom: {advice}")]))?;
-    if session.process.started <= change.made {
+    if session.process.started < change.made {
         return Err(Failure::findings(vec![format!("this session is older than the change: {advice}")]));
     }
     session.person.ok_or_else(|| Failure::findings(vec![format!("a machine cannot confirm: {advice}")]))
