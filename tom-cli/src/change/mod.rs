@@ -142,6 +142,14 @@ fn check_lockout(goal: &Goal, options: &ChangeOptions, decides: bool) -> Result<
         );
         match lockout::invoker(options.person.as_deref(), &candidate.policy) {
             Ok(found) => invoker = Some(found),
+            // Automation is nobody; a later change, made by root at a console, has had a person before it.
+            Err(lockout::InvokerError::Unknown | lockout::InvokerError::Machine { .. })
+                if options.unattended || options.dry_run => {}
+            Err(lockout::InvokerError::Unknown) if goal.command != "enable" => {
+                output::message(
+                    "warning: who runs this is not known (--as PERSON says it), so nobody looks whether you could still log in",
+                );
+            }
             Err(error) => findings.push(error.to_string()),
         }
         let lockouts = lockout::check(&here, &candidate.policy, candidate.now, invoker.as_ref());
@@ -253,12 +261,15 @@ fn begun(goal: &Goal, from: Mode, person: Option<String>, options: &ChangeOption
 
 /// The change itself. A policy of hosts that are set up by hand is exchanged, and their lines are theirs.
 fn make(goal: &Goal, turn: &Turn) -> Result<(), Failure> {
+    let answered = sshd_lines::is_installed() && sshd_lines::answers().is_ok();
     goal.candidate.exchange(turn)?;
     if goal.to == Mode::NotEnabled {
         return Ok(());
     }
     let here = goal.candidate.here()?;
-    configuration::put_in_place(goal.to, &here, Reload::Yes).map_err(|error| Failure::not_checked(error.to_string()))
+    let failed = |error: configuration::ConfigurationError| Failure::not_checked(error.to_string());
+    configuration::put_in_place(goal.to, &here, Reload::Yes).map_err(failed)?;
+    if answered { sshd_lines::answers_again().map_err(failed) } else { Ok(()) }
 }
 
 /// A change that failed, or could not be written down, is undone at once.

@@ -31,6 +31,8 @@ const SYSTEMCTL: &str = "/usr/bin/systemctl";
 /// The names that sshd's unit has.
 const UNITS: [&str; 2] = ["ssh.service", "sshd.service"];
 
+/// How often a reloaded sshd is asked, ten times a second.
+const RETRIES: u32 = 50;
 const SHORT: Duration = Duration::from_secs(10);
 
 /// Whom the drop-in governs.
@@ -189,6 +191,17 @@ pub(crate) fn answers() -> Result<(), ConfigurationError> {
         command: "sshd".to_owned(),
         said: format!("none answers on {}", addresses.join(", ")),
     })
+}
+
+/// The same after a reload, for which sshd starts itself anew.
+pub(crate) fn answers_again() -> Result<(), ConfigurationError> {
+    for _ in 0..RETRIES {
+        if answers().is_ok() {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    answers()
 }
 
 /// Is systemd the host's init? (sd_booted(3))

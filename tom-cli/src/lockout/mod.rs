@@ -26,7 +26,7 @@ mod ungranted_sudoers;
 
 pub(crate) use could_log_in::CouldLogIn;
 pub(crate) use doubtful_addresses::AddressWarning;
-pub(crate) use invoker::{Invoker, invoker};
+pub(crate) use invoker::{Invoker, InvokerError, invoker};
 pub(crate) use listed_host::host_is_listed;
 pub(crate) use live_sessions::live_sessions;
 pub(crate) use lock_out::LockOut;

@@ -22,6 +22,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 use std::time::Duration;
+use tom_host::accounts::Database;
 use tom_host::active_policy;
 
 /// Directories that are changed, in copies.
@@ -86,7 +87,12 @@ pub(crate) fn run(options: &RehearseOptions) -> Result<Exit, Failure> {
 /// What sshd says that it would do for governed accounts, in every kind of connection that its configuration knows.
 fn ask_sshd(here: &HostPolicy<'_>, findings: &mut Vec<String>) -> Result<(), Failure> {
     let governed = Governed::of(here).map_err(|error| Failure::not_checked(error.to_string()))?;
-    let shortfalls = inspection::sshd::shortfalls(&governed.users)
+    // Members of admin groups have a block of their own.
+    let database = Database::read_all().map_err(|error| Failure::not_checked(error.to_string()))?;
+    let groups: Vec<&str> = governed.groups.iter().map(String::as_str).collect();
+    let mut accounts: BTreeSet<String> = governed.users.iter().cloned().collect();
+    accounts.extend(database.members_of(&groups).into_iter().map(str::to_owned));
+    let shortfalls = inspection::sshd::shortfalls(&accounts.into_iter().collect::<Vec<_>>())
         .map_err(|error| Failure::not_checked(format!("what sshd would do is not known: {error}")))?;
     for shortfall in &shortfalls {
         let what = format!(
