@@ -53,6 +53,7 @@ mod login;
 mod namespace;
 mod openssh_format;
 mod package;
+pub mod packaged;
 mod pam_stack;
 mod pamtester;
 mod policy_text;
