@@ -7,6 +7,7 @@ use crate::bench::Bench;
 use crate::company::{ELSEWHERE, OFFICE, anna};
 use crate::host::Host;
 use crate::keys::Key;
+use crate::machine::Machine;
 use crate::package::{Files, changed};
 use crate::pam_stack::AUTH_LINE;
 
@@ -28,15 +29,33 @@ pub fn laptop() -> Key {
 /// If the profile cannot be enabled.
 #[must_use]
 pub fn enabled(bench: Bench) -> Host {
-    let bench = bench.without_pam_auth().without_pam_account().without_pam_session();
-    let host = bench.packaged_and_enabled().start();
+    let host = without_lines(bench).start();
+    enable(&host);
+    host
+}
+
+/// The same, booted with systemd.
+///
+/// # Panics
+/// If the profile cannot be enabled.
+#[must_use]
+pub fn enabled_machine(bench: Bench) -> Machine {
+    let machine = without_lines(bench).boot();
+    enable(&machine);
+    machine
+}
+
+fn without_lines(bench: Bench) -> Bench {
+    bench.without_pam_auth().without_pam_account().without_pam_session().packaged_and_enabled()
+}
+
+fn enable(host: &Host) {
     host.run(["pam-auth-update", "--enable", "tom"]).expect_success();
     for service in ["login", "su", "sudo", "sudo-i"] {
         let insert = format!("/^@include common-auth/i {}", AUTH_LINE.trim());
         host.run(["sed", "--in-place", &insert, &format!("/etc/pam.d/{service}")]).expect_success();
     }
     host.authorized_keys("root", &format!("{}\n{}", anna().public(), laptop().public()));
-    host
 }
 
 /// Every line of PAM that names the module, in every file.

@@ -77,7 +77,7 @@ on_each_release! {
         assert!(uid < 1000, "a system user: {user}");
         assert!(host.run(["passwd", "--status", "_tom"]).stdout.starts_with("_tom L"), "{user}");
         // For the next boot; the host has no systemd.
-        let unit = host.path("/etc/systemd/system/multi-user.target.wants/tom-rollback.service");
+        let unit = host.path("/etc/systemd/system/multi-user.target.wants/tom-rollback-at-boot.service");
         assert!(fs::symlink_metadata(unit).is_ok_and(|unit| unit.is_symlink()));
         assert!(!host.path("/var/lib/tom/enabled").exists());
         host.run(["tom", "--version"]).expect_success();

@@ -43,7 +43,7 @@ on_each_release! {
         host.dpkg(&["--purge", "tom"]).expect_success();
         assert_eq!(host.package_state(), "not-installed");
         is_without_tom(&host);
-        for path in ["/etc/tom", "/var/lib/tom", "/run/tom", "/etc/systemd/system/multi-user.target.wants/tom-rollback.service"] {
+        for path in ["/etc/tom", "/var/lib/tom", "/run/tom", "/etc/systemd/system/multi-user.target.wants/tom-rollback-at-boot.service"] {
             assert!(fs::symlink_metadata(host.path(path)).is_err(), "{path}");
         }
         host.run(["getent", "passwd", "_tom"]).expect_success();
