@@ -7,6 +7,7 @@ use crate::artefacts::{self, HOOK};
 use crate::host::Host;
 use crate::journal::Journal;
 use crate::keys::token_library;
+use crate::machine::Machine;
 use crate::namespace::Namespace;
 use crate::package::Package;
 use crate::pam_stack::{self, PamLayers};
@@ -264,6 +265,30 @@ impl Bench {
             host.set_sshd(sshd);
         }
         host
+    }
+
+    /// Boots it as a machine of its own, with systemd and systemd's sshd and journal.
+    ///
+    /// # Panics
+    /// If it can't be, or if `tom apply` refuses the policy.
+    #[must_use]
+    pub fn boot(self) -> Machine {
+        let mut machine = Machine::off(self.release, &self.host_name);
+        self.install(&machine.root());
+        if !self.wants_package() {
+            self.configure(&machine.root());
+        }
+        machine.boot();
+        if self.wants_package() {
+            machine.dpkg_file("--install", &Package::built()).expect_success();
+            self.configure(&machine.path("/"));
+            machine.systemctl(&["reload", "ssh"]).expect_success();
+        }
+        if let Some(policy) = &self.policy {
+            machine.write_policy(policy);
+            machine.run(["tom", "apply", "--now"]).expect_success();
+        }
+        machine
     }
 
     /// Whether tom's programs come by dpkg. A host without them, or with something else in their

@@ -195,8 +195,22 @@ impl Host {
         &self.namespace
     }
 
+    pub(crate) fn namespace_mut(&mut self) -> &mut Namespace {
+        &mut self.namespace
+    }
+
     pub(crate) fn sshd(&self) -> &Sshd {
         self.sshd.as_ref().expect("this host runs no sshd")
+    }
+
+    /// Whether sshd is the bench's own, so that its log can be read. A machine's is systemd's.
+    pub(crate) fn has_own_sshd(&self) -> bool {
+        self.sshd.is_some()
+    }
+
+    /// Its network is gone, and will be another.
+    pub(crate) fn forget_addresses(&mut self) {
+        self.addresses = Mutex::default();
     }
 
     /// Gives the host's network this client address, if it has none like it.

@@ -1,5 +1,6 @@
 //! The namespaces of one bench, and programs started in them.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -7,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use crate::release::{Release, roots_dir};
 
 const SCRIPT: &str = include_str!("namespace.sh");
+const MACHINE_SCRIPT: &str = include_str!("machine.sh");
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A Debian in namespaces of its own. Dropping it kills all that runs there.
@@ -22,12 +24,24 @@ impl Namespace {
         let root = release.root().unwrap_or_else(|reason| panic!("{reason}"));
         let stage = roots_dir().join("stage");
         std::fs::create_dir_all(&stage).expect("target/roots/stage");
+        let namespaces = ["--mount", "--net", "--pid", "--uts", "--ipc"];
+        Self::held(&namespaces, SCRIPT, &[root.as_os_str(), stage.as_os_str(), host_name.as_ref()])
+    }
+
+    /// The files of a machine that is off; it is entered with [`Self::retarget`].
+    pub(crate) fn of_machine(release: Release) -> Self {
+        let root = release.machine_root().unwrap_or_else(|reason| panic!("{reason}"));
+        let stage = roots_dir().join("stage");
+        std::fs::create_dir_all(&stage).expect("target/roots/stage");
+        let stage = stage.canonicalize().expect("target/roots/stage");
+        Self::held(&["--mount", "--pid"], MACHINE_SCRIPT, &[root.as_os_str(), stage.as_os_str()])
+    }
+
+    fn held(namespaces: &[&str], script: &str, arguments: &[&OsStr]) -> Self {
         let mut holder = Command::new("unshare")
-            .args(["--mount", "--net", "--pid", "--uts", "--ipc", "--fork", "--kill-child"])
-            .args(["--propagation", "private", "--", "/bin/sh", "-c", SCRIPT, "namespace.sh"])
-            .arg(root)
-            .arg(stage)
-            .arg(host_name)
+            .args(namespaces)
+            .args(["--fork", "--kill-child", "--propagation", "private", "--", "/bin/sh", "-c", script, "namespace.sh"])
+            .args(arguments)
             .env_clear()
             .env("PATH", PATH)
             .stdin(Stdio::piped())
@@ -42,6 +56,19 @@ impl Namespace {
             panic!("namespace.sh failed; its messages are above");
         });
         Self { holder, first_pid }
+    }
+
+    /// Enters the namespaces of another first process from now on.
+    pub(crate) fn retarget(&mut self, first_pid: u32) {
+        self.first_pid = first_pid;
+    }
+
+    /// A command in the mount and PID namespaces of the holder of a machine's files.
+    pub(crate) fn holder_command(&self, holder: u32, program: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--target={holder}")).args(["--mount", "--pid", "--", program]);
+        command.env_clear().env("PATH", PATH);
+        command
     }
 
     /// The first process of the bench, as the machine sees it.

@@ -40,14 +40,24 @@ impl Release {
     /// What make-root.sh says when it cannot.
     pub fn root(self) -> Result<PathBuf, String> {
         static ROOTS: [OnceLock<Result<PathBuf, String>>; 2] = [OnceLock::new(), OnceLock::new()];
-        ROOTS[self as usize].get_or_init(|| self.make_root()).clone()
+        ROOTS[self as usize].get_or_init(|| self.make_root("root")).clone()
     }
 
-    fn make_root(self) -> Result<PathBuf, String> {
+    /// The directory of a root that can be booted.
+    ///
+    /// # Errors
+    /// What make-root.sh says when it cannot.
+    pub fn machine_root(self) -> Result<PathBuf, String> {
+        static ROOTS: [OnceLock<Result<PathBuf, String>>; 2] = [OnceLock::new(), OnceLock::new()];
+        ROOTS[self as usize].get_or_init(|| self.make_root("machine")).clone()
+    }
+
+    fn make_root(self, kind: &str) -> Result<PathBuf, String> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("roots/make-root.sh");
         let output = Command::new(script)
             .arg(self.suite())
             .arg(roots_dir())
+            .arg(kind)
             .output()
             .map_err(|error| format!("make-root.sh: {error}"))?;
         if !output.status.success() {

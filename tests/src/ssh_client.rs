@@ -113,12 +113,12 @@ impl<'a> SshClient<'a> {
         line.extend(self.client_options());
         line.extend(arguments.iter().cloned());
 
-        let sshd = self.host.sshd();
-        let before = (!self.among_others).then(|| (sshd.mark(), sshd.connections()));
+        let followed = !self.among_others && self.host.has_own_sshd();
+        let before = followed.then(|| (self.host.sshd().mark(), self.host.sshd().connections()));
         let output = self.command().stdin(stdin).timeout(self.timeout).run(line);
         let sshd_log = before.map(|(mark, connections)| {
-            sshd.wait_for_connections(connections);
-            sshd.log_since(mark)
+            self.host.sshd().wait_for_connections(connections);
+            self.host.sshd().log_since(mark)
         });
         Login {
             status: output.status,

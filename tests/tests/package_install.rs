@@ -7,7 +7,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use tom_tests::company::{ELSEWHERE, OFFICE, anna, bert, web1};
-use tom_tests::{Bench, Files, Host, Key, Package, changed, on_each_release};
+use tom_tests::packaged::{enabled, enforces, unchanged};
+use tom_tests::{Bench, Host, Package, changed, on_each_release};
 
 /// What decides logins, but for the programs.
 const LOGIN: [&str; 3] = ["/etc/pam.d", "/etc/ssh", "/etc/sudoers.d"];
@@ -16,23 +17,6 @@ fn owner_and_mode(host: &Host, path: &str) -> (String, u32) {
     let owner = host.run(["stat", "--format=%U:%G", path]).expect_success().stdout;
     let mode = fs::metadata(host.path(path)).unwrap_or_else(|error| panic!("{path}: {error}")).mode();
     (owner.trim().to_owned(), mode & 0o7777)
-}
-
-/// Who comes in on an enabled host, and who does not.
-fn enforces(host: &Host) {
-    let login = host.ssh("root").key(&anna()).from(OFFICE).run("echo $TOM_PERSON");
-    assert_eq!(login.assert_allowed().stdout, "anna\n");
-    host.ssh("root").key(&anna()).from(ELSEWHERE).run("id").assert_refused();
-    host.ssh("root").key(&Key::file("laptop")).from(OFFICE).run("id").assert_refused();
-}
-
-/// A host that was enabled as `tom enable` does it, by the package's own profile; root's old key still
-/// lies in authorized_keys.
-fn enabled(bench: Bench) -> Host {
-    let host = bench.without_pam_account().without_pam_session().packaged_and_enabled().start();
-    host.run(["pam-auth-update", "--enable", "tom"]).expect_success();
-    host.authorized_keys("root", Key::file("laptop").public());
-    host
 }
 
 /// A later version whose profile says something else of the account phase.
@@ -50,11 +34,6 @@ fn with_another_profile() -> Package {
 
 fn later() -> Package {
     Package::built().variant("0.2.0", |_| ())
-}
-
-#[track_caller]
-fn unchanged(before: &Files, after: &Files) {
-    assert_eq!(changed(before, after), [""; 0]);
 }
 
 on_each_release! {
@@ -98,7 +77,7 @@ on_each_release! {
         assert!(uid < 1000, "a system user: {user}");
         assert!(host.run(["passwd", "--status", "_tom"]).stdout.starts_with("_tom L"), "{user}");
         // For the next boot; the host has no systemd.
-        let unit = host.path("/etc/systemd/system/multi-user.target.wants/tom-rollback.service");
+        let unit = host.path("/etc/systemd/system/multi-user.target.wants/tom-rollback-at-boot.service");
         assert!(fs::symlink_metadata(unit).is_ok_and(|unit| unit.is_symlink()));
         assert!(!host.path("/var/lib/tom/enabled").exists());
         host.run(["tom", "--version"]).expect_success();

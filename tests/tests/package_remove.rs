@@ -5,70 +5,11 @@
 use std::fs;
 
 use tom_tests::company::{ELSEWHERE, OFFICE, anna, web1};
-use tom_tests::{AUTH_LINE, Bench, Files, Host, Key, Package, changed, on_each_release};
-
-const MODULE: &str = "/usr/lib/x86_64-linux-gnu/security/pam_tom.so";
-const DROP_IN: &str = "/etc/ssh/sshd_config.d/10-tom.conf";
+use tom_tests::packaged::{DROP_IN, MODULE, anna_comes_in, enabled, enforces, is_without_tom, lines_of_pam, unchanged};
+use tom_tests::{AUTH_LINE, Bench, Host, Package, on_each_release};
 
 fn read(host: &Host, path: &str) -> String {
     fs::read_to_string(host.path(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
-/// An enabled host, with the administrators' keys where they were before tom: anna's token, and the
-/// key of a laptop, which tom does not let in.
-fn enabled(bench: Bench) -> Host {
-    let bench = bench.without_pam_auth().without_pam_account().without_pam_session();
-    let host = bench.packaged_and_enabled().start();
-    host.run(["pam-auth-update", "--enable", "tom"]).expect_success();
-    for service in ["login", "su", "sudo", "sudo-i"] {
-        let insert = format!("/^@include common-auth/i {}", AUTH_LINE.trim());
-        host.run(["sed", "--in-place", &insert, &format!("/etc/pam.d/{service}")]).expect_success();
-    }
-    host.authorized_keys("root", &format!("{}\n{}", anna().public(), laptop().public()));
-    host
-}
-
-fn laptop() -> Key {
-    Key::file("laptop")
-}
-
-/// Every line of PAM that names the module, in every file.
-fn lines_of_pam(host: &Host) -> String {
-    host.run(["grep", "-rsE", "^[^#]*pam_tom", "/etc/pam.d"]).stdout
-}
-
-/// sshd as it is without tom: who has a key in authorized_keys comes in, from anywhere, also by sudo,
-/// su and with a password as before.
-fn is_without_tom(host: &Host) {
-    assert_eq!(lines_of_pam(host), "");
-    assert!(!host.path(DROP_IN).exists() && !host.path("/var/lib/tom/enabled").exists());
-    listening(host);
-    for (user, key) in [("root", anna()), ("root", laptop())] {
-        host.ssh(user).key(&key).from(ELSEWHERE).run("id").assert_allowed();
-    }
-    host.ssh("anna").password(tom_tests::PASSWORD).run("id").assert_allowed();
-    for service in ["login", "su"] {
-        let answer = host.pam(service, "anna").typing(tom_tests::PASSWORD).ask(&["authenticate", "acct_mgmt"]);
-        assert!(answer.success(), "{service}: {answer:#?}");
-    }
-}
-
-/// sshd does not listen for a moment while it starts itself anew.
-fn listening(host: &Host) {
-    let wait = "sleep 0.1; for i in $(seq 200); do \
-        socat -u OPEN:/dev/null TCP:127.0.0.1:22 2>/dev/null && exit 0; sleep 0.02; done; exit 1";
-    host.run(["sh", "-c", wait]).expect_success();
-}
-
-fn enforces(host: &Host) {
-    listening(host);
-    host.ssh("root").key(&anna()).from(OFFICE).run("id").assert_allowed();
-    host.ssh("root").key(&laptop()).from(OFFICE).run("id").assert_refused();
-}
-
-#[track_caller]
-fn unchanged(before: &Files, after: &Files) {
-    assert_eq!(changed(before, after), [""; 0]);
 }
 
 on_each_release! {
@@ -102,7 +43,7 @@ on_each_release! {
         host.dpkg(&["--purge", "tom"]).expect_success();
         assert_eq!(host.package_state(), "not-installed");
         is_without_tom(&host);
-        for path in ["/etc/tom", "/var/lib/tom", "/run/tom", "/etc/systemd/system/multi-user.target.wants/tom-rollback.service"] {
+        for path in ["/etc/tom", "/var/lib/tom", "/run/tom", "/etc/systemd/system/multi-user.target.wants/tom-rollback-at-boot.service"] {
             assert!(fs::symlink_metadata(host.path(path)).is_err(), "{path}");
         }
         host.run(["getent", "passwd", "_tom"]).expect_success();
@@ -197,8 +138,7 @@ on_each_release! {
         assert!(!removed.success() && removed.stderr.contains("/etc/ssh/sshd_config.d/50-own.conf"), "{removed:#?}");
         assert_eq!(host.package_state(), "installed");
         assert!(host.path("/usr/lib/tom/tom-authorized-keys").exists() && host.path(MODULE).exists());
-        listening(&host);
-        host.ssh("root").key(&anna()).from(OFFICE).run("id").assert_allowed();
+        anna_comes_in(&host);
         fs::remove_file(host.path("/etc/ssh/sshd_config.d/50-own.conf")).expect("it goes");
         host.dpkg(&["--remove", "tom"]).expect_success();
         is_without_tom(&host);
@@ -210,8 +150,7 @@ on_each_release! {
         let removed = host.dpkg(&["--remove", "tom"]);
         assert!(!removed.success() && removed.stderr.contains("/etc/pam.d/common-account"), "{removed:#?}");
         assert!(host.path(MODULE).exists());
-        listening(&host);
-        host.ssh("root").key(&anna()).from(OFFICE).run("id").assert_allowed();
+        anna_comes_in(&host);
         host.run(["umount", "/etc/pam.d"]).expect_success();
         host.dpkg(&["--remove", "tom"]).expect_success();
         is_without_tom(&host);
