@@ -16,10 +16,11 @@ dir=$2
 # strace                           faults in single system calls
 # socat                            what a forwarded connection reaches
 # libfaketime                      another clock for one host
+# cron                             a service of root's that asks PAM on its own
 # bsdutils, util-linux, mount      logger (journal), setpriv, umount
 packages="openssh-server,openssh-client,openssh-sftp-server,sudo,login,passwd"
 packages="$packages,libpam-modules,libpam-runtime,pamtester,strace,socat,libfaketime"
-packages="$packages,bsdutils,util-linux,mount"
+packages="$packages,bsdutils,util-linux,mount,cron"
 
 hash=$({ echo "$suite $packages"; cat "$0"; } | sha256sum | cut -c1-12)
 root=$dir/$suite-$hash
