@@ -18,10 +18,11 @@ kind=${3:-root}
 # strace                           faults in single system calls
 # socat                            what a forwarded connection reaches
 # libfaketime                      another clock for one host
+# cron                             a service of root's that asks PAM on its own
 # bsdutils, util-linux, mount      logger (journal), setpriv, umount
 packages="openssh-server,openssh-client,openssh-sftp-server,sudo,login,passwd"
 packages="$packages,libpam-modules,libpam-runtime,pamtester,strace,socat,libfaketime"
-packages="$packages,bsdutils,util-linux,mount"
+packages="$packages,bsdutils,util-linux,mount,cron"
 
 # systemd-sysv, dbus               a machine that boots, and systemctl in it
 # iproute2                         its loopback's addresses
