@@ -6,6 +6,7 @@
 
 mod arguments;
 mod commands;
+mod doctor;
 mod exit;
 mod inspection;
 mod output;
