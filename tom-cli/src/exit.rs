@@ -14,6 +14,8 @@ pub(crate) enum Exit {
     NotChecked,
     /// 4: the policy is invalid.
     Invalid,
+    /// What Nagios goes by: 0 fine, 1 warning, 2 critical, 3 unknown.
+    Nagios(u8),
 }
 
 impl From<Exit> for ExitCode {
@@ -23,6 +25,7 @@ impl From<Exit> for ExitCode {
             Exit::Findings => 1,
             Exit::NotChecked => 3,
             Exit::Invalid => 4,
+            Exit::Nagios(code) => code,
         })
     }
 }

@@ -7,6 +7,7 @@
 mod arguments;
 mod change;
 mod commands;
+mod doctor;
 mod exit;
 mod inspection;
 mod lockout;

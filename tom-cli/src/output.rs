@@ -30,6 +30,13 @@ pub(crate) fn plain(text: &str) -> String {
     shown
 }
 
+/// How many columns standard output has: those of its terminal, else what fits everywhere.
+pub(crate) fn width() -> usize {
+    const USUAL: usize = 80;
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
+    size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0).unwrap_or(USUAL)
+}
+
 /// Colour on standard output: on a terminal, and unless NO_COLOR says otherwise (no-color.org).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Paint {

@@ -6,8 +6,8 @@
 mod control;
 mod outcome;
 
-#[allow(unused_imports, reason = "for doctor")]
-pub(crate) use outcome::{Answers, Success, success};
+pub(crate) use control::Action;
+pub(crate) use outcome::{Answers, success};
 
 use super::InspectionError;
 use control::Control;
@@ -273,6 +273,22 @@ fn take_word(rest: &mut &str) -> Option<String> {
     let (word, after) = text.split_at_checked(end)?;
     *rest = after;
     Some(word.to_owned())
+}
+
+/// A stack from lines `control module arguments`, for tests; a `>` in front for each substack.
+#[cfg(test)]
+pub(crate) fn parse_stack(text: &str) -> Stack {
+    let mut lines = Vec::new();
+    for (number, line) in logical_lines(text) {
+        let depth = line.chars().take_while(|c| *c == '>').count();
+        let mut rest = line.trim_start_matches('>');
+        let control_text = take_word(&mut rest).unwrap();
+        let module = take_word(&mut rest).unwrap();
+        let arguments = std::iter::from_fn(|| take_word(&mut rest)).collect();
+        let (control, file) = (Control::parse(&control_text), "test".into());
+        lines.push(Line { control, control_text, module, arguments, silent: false, file, number, depth });
+    }
+    Stack { lines, of_other: false }
 }
 
 #[cfg(test)]

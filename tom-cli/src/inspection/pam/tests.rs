@@ -1,26 +1,9 @@
 use super::outcome::{Answers, success};
-use super::{Line, Stack, logical_lines, take_word};
-use crate::inspection::pam::control::Control;
-
-/// A stack from text: `control module`, a `>` in front for each substack.
-fn stack(text: &str) -> Stack {
-    let mut lines = Vec::new();
-    for (number, mut line) in logical_lines(text) {
-        let depth = line.chars().take_while(|c| *c == '>').count();
-        line = line.trim_start_matches('>').to_owned();
-        let mut rest = line.as_str();
-        let control_text = take_word(&mut rest).unwrap();
-        let module = take_word(&mut rest).unwrap();
-        let control = Control::parse(&control_text);
-        let (arguments, file) = (Vec::new(), "test".into());
-        lines.push(Line { control, control_text, module, arguments, silent: false, file, number, depth });
-    }
-    Stack { lines, of_other: false }
-}
+use super::{Line, logical_lines, parse_stack};
 
 /// Whether the stack can succeed although `tom` refuses, and whether without asking it.
 fn can_pass(text: &str) -> (bool, bool) {
-    let stack = stack(text);
+    let stack = parse_stack(text);
     let answers = |line: &Line| match line.module.as_str() {
         "tom" => Answers::Only("perm_denied"),
         "permit" => Answers::Only("success"),
@@ -62,7 +45,7 @@ fn the_order_and_the_controls_decide() {
 
 #[test]
 fn the_lines_that_bring_it_about_are_named() {
-    let stack = stack(&format!("sufficient other\n{UNIX}{TOM}"));
+    let stack = parse_stack(&format!("sufficient other\n{UNIX}{TOM}"));
     let found = success(&stack, &|_| Answers::Any, &|line| line.module == "tom", &|asked| !asked).unwrap();
     assert_eq!(found.by.iter().map(|line| line.module.as_str()).collect::<Vec<_>>(), ["other"]);
 }
