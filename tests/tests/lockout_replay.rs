@@ -145,6 +145,34 @@ on_each_release! {
         assert!(said(&refused).iter().any(|line| line.contains("say --as PERSON")), "{refused:#?}");
     }
 
+    fn what_is_doubtful_is_told_and_refuses_nothing(release) {
+        let host = web1(release).not_enabled().start();
+        // The bench's own address and its loopback; the backup server logs in from the third.
+        let doubtful = "cio-home    = [\"198.51.100.7\", \"192.0.2.1\", \"127.0.0.0/8\", \"203.0.113.77\"]";
+        let policy = policy_with("cio-home    = [\"198.51.100.7\"]", doubtful);
+        let policy = policy.replace("services = [\"sshd\"]\nfrom     = [\"office\", \"cio-home\"]",
+            "services = [\"sshd\", \"sudo\"]\nvia = [\"cora\"]\nfrom     = [\"office\", \"cio-home\"]");
+        host.write_policy(&listed(&policy));
+        host.write("/etc/sudoers.d/bench", 0o440, "acme, cora ALL = (ALL) ALL\nbeta ALL = (acme) ALL\n%archive ALL = (ALL) ALL\n");
+        let shown = host.run(["tom", "enable", "--dry-run", "--as", "anna"]).expect_success();
+        let warnings: Vec<String> = said(&shown).into_iter().filter(|line| line.contains("warning: network")).collect();
+        let expected = [
+            "127.0.0.0/8, this host's loopback",
+            "192.0.2.1, which is this host's own",
+            "203.0.113.77/32, and machine 'nightly-backup' comes from 203.0.113.77",
+        ];
+        assert_eq!(warnings.len(), expected.len(), "{shown:#?}");
+        for (warning, expected) in warnings.iter().zip(expected) {
+            let begin = "tom: warning: network 'cio-home' (grant 'operator-admins') holds ";
+            assert!(warning.strip_prefix(begin).is_some_and(|rest| rest.starts_with(expected)), "{warning}");
+        }
+        let mut sudoers: Vec<String> = said(&shown).into_iter().filter(|line| line.contains("may use sudo")).collect();
+        sudoers.sort();
+        let [acme, archive] = sudoers.as_slice() else { panic!("{shown:#?}") };
+        assert!(acme.contains("'acme' may use sudo by sudoers, but no grant"), "{acme}");
+        assert!(archive.contains("'archive' may use sudo by sudoers, as one of %archive, but no grant"), "{archive}");
+    }
+
     fn who_has_come_in_by_token_is_known(release) {
         let host = web1(release).start();
         // As `tom enable` leaves it: the bench wrote its lines itself.
