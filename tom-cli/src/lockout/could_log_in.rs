@@ -38,20 +38,21 @@ pub(crate) fn persons(here: &HostPolicy<'_>, policy: &Policy, now: Moment, accou
             by_break_glass_only: true,
         };
         for account in accounts_granted(policy, number) {
+            let offers: Vec<(NetworkSet, bool)> = policy
+                .keys_of(number)
+                .filter_map(|key| Some((offered(here, &account, key, now).ok()?, key.break_glass)))
+                .collect();
+            // Only then is it looked up: a database that does not answer costs its time for each name.
+            if offers.is_empty() {
+                continue;
+            }
             let uid =
                 uids.entry(account.clone()).or_insert_with(|| accounts.account(&account).map(|known| known.uid).ok());
             let Some(uid) = *uid else { continue };
-            let mut enters = false;
-            for key in policy.keys_of(number) {
-                let Ok(from) = offered(here, &account, key, now) else { continue };
-                enters = true;
-                could.from = NetworkSet::union([&could.from, &from]);
-                could.by_break_glass_only &= key.break_glass;
-            }
-            if enters {
-                could.enters_root |= uid == 0;
-                could.accounts.push(account);
-            }
+            could.from = NetworkSet::union(offers.iter().map(|(from, _)| from).chain([&could.from]));
+            could.by_break_glass_only &= offers.iter().all(|(_, break_glass)| *break_glass);
+            could.enters_root |= uid == 0;
+            could.accounts.push(account);
         }
         if !could.accounts.is_empty() {
             found.push(could);

@@ -188,38 +188,84 @@ impl<'p> KnownKeys<'p> {
     }
 }
 
-/// A table for people, of at most so many lines.
+/// A table for people, of at most so many lines. What differs by address alone is one line: a password that was used
+/// from everywhere must not push a single lost key out of sight.
 pub(crate) fn table(losses: &[Loss], most: usize) -> String {
     if losses.is_empty() {
         return String::new();
     }
+    let mut rows: Vec<Row> = Vec::new();
+    for loss in losses {
+        let row = Row::of(loss);
+        match rows.iter_mut().find(|known| known.is_about_the_same(&row)) {
+            Some(known) => known.take(row),
+            None => rows.push(row),
+        }
+    }
     let head = ["ACCOUNT", "BY", "FROM", "LAST", "TIMES", "WOULD BE REFUSED"].map(str::to_owned).to_vec();
-    let rows = losses.iter().take(most).map(row);
-    let mut text = output::table(&std::iter::once(head).chain(rows).collect::<Vec<_>>());
-    let more = losses.len().saturating_sub(most);
+    let cells = rows.iter().take(most).map(Row::cells);
+    let mut text = output::table(&std::iter::once(head).chain(cells).collect::<Vec<_>>());
+    let more = rows.len().saturating_sub(most);
     if more > 0 {
         text.push_str(&format!("and {more} more\n"));
     }
     text
 }
 
-fn row(loss: &Loss) -> Vec<String> {
-    let login = &loss.login;
-    // Who it was then tells more than whose key it is now: the policy may no longer know the key.
-    let by = match (&loss.holder, &login.who, &login.credential) {
-        (Some(holder), _, _) => holder.clone(),
-        (None, Some(who), Credential::Fingerprint(fingerprint)) => format!("{who} ({fingerprint})"),
-        (None, Some(who), _) => who.clone(),
-        (None, None, credential) => credential.to_string(),
-    };
-    let account = match (Service::of_pam(&login.service), &login.invoker) {
-        (Some(Service::Sshd), _) => login.account.clone(),
-        (_, Some(invoker)) => format!("{} by {} from {invoker}", login.account, login.service),
-        (_, None) => format!("{} by {}", login.account, login.service),
-    };
-    let last = if login.live { "now".to_owned() } else { login.last.to_string().chars().take(10).collect() };
-    let from = login.from.clone().unwrap_or_else(|| "-".to_owned());
-    [account, by, from, last, login.times.to_string(), loss.why.to_string()].map(|cell| output::plain(&cell)).to_vec()
+/// A line of the table.
+struct Row {
+    account: String,
+    by: String,
+    /// The first one.
+    from: String,
+    /// From so many others too.
+    others: usize,
+    live: bool,
+    last: Moment,
+    times: u32,
+    why: String,
+}
+
+impl Row {
+    fn of(loss: &Loss) -> Self {
+        let login = &loss.login;
+        // Who it was then tells more than a fingerprint: the policy may no longer know the key.
+        let by = match (&loss.holder, &login.who, &login.credential) {
+            (Some(holder), _, _) => holder.clone(),
+            (None, Some(who), Credential::Fingerprint(fingerprint)) => format!("{who} ({fingerprint})"),
+            (None, Some(who), _) => who.clone(),
+            (None, None, credential) => credential.to_string(),
+        };
+        let account = match (Service::of_pam(&login.service), &login.invoker) {
+            (Some(Service::Sshd), _) => login.account.clone(),
+            (_, Some(invoker)) => format!("{} by {} from {invoker}", login.account, login.service),
+            (_, None) => format!("{} by {}", login.account, login.service),
+        };
+        let from = login.from.clone().unwrap_or_else(|| "-".to_owned());
+        let (live, last, times) = (login.live, login.last, login.times);
+        Self { account, by, from, others: 0, live, last, times, why: loss.why.to_string() }
+    }
+
+    fn is_about_the_same(&self, other: &Self) -> bool {
+        (&self.account, &self.by, &self.why) == (&other.account, &other.by, &other.why)
+    }
+
+    fn take(&mut self, other: Self) {
+        self.others = self.others.saturating_add(1);
+        self.live |= other.live;
+        self.last = self.last.max(other.last);
+        self.times = self.times.saturating_add(other.times);
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let from = match self.others {
+            0 => self.from.clone(),
+            others => format!("{} +{others}", self.from),
+        };
+        let last = if self.live { "now".to_owned() } else { self.last.to_string().chars().take(10).collect() };
+        let times = self.times.to_string();
+        [&self.account, &self.by, &from, &last, &times, &self.why].map(|cell| output::plain(cell)).to_vec()
+    }
 }
 
 #[cfg(test)]

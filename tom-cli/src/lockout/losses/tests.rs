@@ -191,6 +191,19 @@ fn a_table_for_people() {
 }
 
 #[test]
+fn many_addresses_are_one_line() {
+    let policy = policy(POLICY);
+    let by_password = |from: String| login("root", Credential::Method("password".to_owned()), &from);
+    let mut logins: Vec<PastLogin> = (1..=200).map(|number| by_password(format!("192.0.2.{number}"))).collect();
+    logins.push(login("root", token(1), "192.0.2.1"));
+    let found = losses(&on(&policy, "web1"), &policy, &logins, now(), &HOST);
+    assert_eq!(found.len(), 201);
+    let shown = table(&found, 5);
+    assert!(shown.contains(" +199 ") && shown.contains(" 600 ") && shown.contains("anna's key 'blue'"), "{shown}");
+    assert_eq!(shown.lines().count(), 3, "{shown}");
+}
+
+#[test]
 fn a_live_session_and_its_entry_in_the_journal_are_one() {
     let policy = policy(POLICY);
     let entry = login("root", token(1), "192.0.2.1");
