@@ -153,6 +153,14 @@ pub(crate) const GERMAN: &[Row] = &[
     ),
     ("Only show what would change, and for whom", "Zeigt nur, was sich ändern würde und für wen"),
     (
+        "Even if nobody could log in any more; logged as an alarm",
+        "Auch wenn sich niemand mehr anmelden könnte; wird als Alarm protokolliert",
+    ),
+    (
+        "Leave the policy's keys behind as plain lines for sshd, so that administrators still get in without tom",
+        "Die Schlüssel der Richtlinie als einfache Zeilen für sshd zurücklassen, damit Administratoren auch ohne tom hineinkommen",
+    ),
+    (
         "Even if you, or all but one, could not log in any more; logged as an alarm",
         "Auch wenn Sie oder alle bis auf einen sich nicht mehr anmelden könnten; wird als Alarm protokolliert",
     ),

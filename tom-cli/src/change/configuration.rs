@@ -113,7 +113,7 @@ pub(crate) fn put_in_place(mode: Mode, here: &HostPolicy<'_>, reload: Reload) ->
         Mode::Enforce => {
             sshd_lines::put_in(&sshd_lines::Governed::of(here)?, reload)?;
             pam_lines::put_in_enforcing()?;
-            left_keys::clear()?;
+            left_keys::clear(reload)?;
         }
         Mode::Observe => {
             pam_lines::put_in_observing()?;

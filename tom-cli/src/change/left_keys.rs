@@ -100,8 +100,19 @@ fn drop_in(governed: &Governed) -> String {
     left
 }
 
-/// Takes away what an earlier removal left; the drop-in itself is replaced or removed by others.
-pub(crate) fn clear() -> Result<(), ConfigurationError> {
+/// Is it this that stands in the drop-in's place?
+pub(crate) fn are_left() -> bool {
+    let head = HEAD.lines().next().unwrap_or_default();
+    file::read(Path::new(DROP_IN)).ok().flatten().is_some_and(|(text, _)| text.starts_with(head.as_bytes()))
+}
+
+/// Takes away what an earlier removal left: the drop-in, where it still stands, and then the keys that it names.
+pub(crate) fn clear(reload: Reload) -> Result<(), ConfigurationError> {
+    if are_left() {
+        let path = Path::new(DROP_IN);
+        file::remove(path).map_err(failed(path, "removed"))?;
+        sshd_lines::reload(reload)?;
+    }
     let directory = Path::new(DIRECTORY);
     match fs::remove_dir_all(directory) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(directory, "removed")(error)),

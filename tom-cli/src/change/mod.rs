@@ -1,7 +1,7 @@
 //! Changes of what decides logins on this host: each is checked, rehearsed, kept undoable, made, and confirmed.
 //!
 //! 1. [`candidate`]: the policy is read and checked.
-//! 2. [`lockout`](crate::lockout): who could no longer log in.
+//! 2. [`lockout`]: who could no longer log in.
 //! 3. [`rehearsal`]: a real login with the change made, in namespaces of its own.
 //! 4. [`record`], [`snapshot`]: what is there now is kept; from here on the change can be undone.
 //! 5. [`timer`]: what will undo it is set.

@@ -2,6 +2,7 @@
 
 use crate::change::configuration::{ConfigurationError, Reload, failed};
 use crate::change::file;
+use crate::change::left_keys;
 use crate::process::{self, Ran};
 use libtom::host_policy::HostPolicy;
 use std::collections::BTreeSet;
@@ -108,10 +109,10 @@ pub(crate) fn put_in(governed: &Governed, reload: Reload) -> Result<(), Configur
     self::reload(reload)
 }
 
-/// Removes the drop-in and lets sshd know.
+/// Removes the drop-in and lets sshd know. What an earlier removal left in its place stays: it may be the only way in.
 pub(crate) fn take_out(reload: Reload) -> Result<(), ConfigurationError> {
     let path = Path::new(DROP_IN);
-    if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+    if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) || left_keys::are_left() {
         return Ok(());
     }
     file::remove(path).map_err(failed(path, "removed"))?;

@@ -27,7 +27,8 @@ pub(crate) fn run(options: &ApplyOptions) -> Result<Exit, Failure> {
 /// A candidate that was not taken is an event.
 pub(crate) fn refused(command: &str, outcome: Result<Exit, Failure>) -> Result<Exit, Failure> {
     if let Err(failure) = &outcome {
-        let message = format!("'tom {command}' was refused: {}", failure.messages().join("; "));
+        let what = if command == "apply" { "the candidate policy was not applied" } else { "'tom enable' was refused" };
+        let message = format!("{what}: {}", failure.messages().join("; "));
         journal::record(&Event::new(Kind::ApplyRefused, &message));
     }
     outcome

@@ -31,7 +31,7 @@ pub(crate) fn run(options: &DisableOptions) -> Result<Exit, Failure> {
         leave().map_err(Failure::not_checked)?;
     } else {
         configuration::take_out(Reload::Yes)
-            .and_then(|()| left_keys::clear())
+            .and_then(|()| left_keys::clear(Reload::Yes))
             .map_err(|error| Failure::not_checked(format!("{error}; run 'tom disable' again")))?;
     }
     announce(mode);

@@ -28,10 +28,10 @@ use tom_host::active_policy;
 /// Directories that are changed, in copies.
 const COPIED: [&str; 6] =
     ["/etc/ssh", "/etc/tom", pam_lines::DIRECTORY, pam_lines::PROFILE_STATE, "/var/cache/debconf", "/var/lib/tom"];
-/// Where logind would register sessions that are none of the host's.
+/// Where logind would register sessions that are none of the host's, and the journal logins that nobody made.
 const SYSTEMD: &str = "/run/systemd";
-/// What of it stays: the journal, and where accounts may come from.
-const KEPT: [&str; 3] = ["journal", "userdb", "resolve"];
+/// What of it stays: where accounts may come from.
+const KEPT: [&str; 2] = ["userdb", "resolve"];
 /// Sessions on record.
 const SESSIONS: &str = "/run/tom";
 /// For the keys of the rehearsal.
