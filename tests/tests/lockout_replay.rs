@@ -143,7 +143,10 @@ on_each_release! {
             assert_eq!(refused.status, Some(1), "{refused:#?}");
             assert!(said(&refused).iter().any(|line| line.contains(reason)), "{refused:#?}");
         }
-        let refused = host.run(["tom", "enable", "--dry-run"]);
+        // Automation is nobody; whoever enables the host by hand is somebody.
+        host.run(["tom", "enable", "--dry-run", "--unattended"]).expect_success();
+        let refused = host.run(["tom", "enable"]);
+        assert_eq!(refused.status, Some(1), "{refused:#?}");
         assert!(said(&refused).iter().any(|line| line.contains("say --as PERSON")), "{refused:#?}");
     }
 
