@@ -2,12 +2,11 @@
 
 use super::accepted_line::{self, is_sha256};
 use super::past_login::{Credential, PastLogin};
+// Its key is made for one login, and lost to nobody.
+use crate::change::rehearsal::MACHINE as REHEARSAL;
 use libtom::moment::Moment;
 use serde_json::{Map, Value};
 use tom_host::event::{Field, Kind};
-
-/// The machine that logs in while a change is rehearsed: its key is made for that, and lost to nobody.
-const REHEARSAL: &str = "tom-rehearsal";
 
 /// What an entry is to a replay.
 #[derive(Debug, PartialEq)]
@@ -162,7 +161,7 @@ mod tests {
                 assert_eq!(read(&with(entry, "_UID", uid.clone()).to_string()), Record::Other, "{uid}");
             }
         }
-        assert_eq!(read(&with(tom(), "TOM_MACHINE", json!("tom-rehearsal")).to_string()), Record::Other);
+        assert_eq!(read(&with(tom(), "TOM_MACHINE", json!(REHEARSAL)).to_string()), Record::Other);
         assert_eq!(read(&with(sshd(), "_COMM", json!("logger")).to_string()), Record::Other);
         assert_eq!(read(&with(tom(), "MESSAGE_ID", json!(Kind::Refused.message_id())).to_string()), Record::Other);
         assert_eq!(read(&with(sshd(), "MESSAGE", json!("Failed password for root")).to_string()), Record::Other);
