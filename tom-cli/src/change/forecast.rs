@@ -46,6 +46,12 @@ pub(super) fn tell_losses(here: &HostPolicy<'_>, policy: &Policy, now: Moment) {
     {
         losses.retain(|loss| !lockout::is_refused_by(loss, &active_here, &active.policy, now));
     }
+    if logins.is_empty() {
+        output::message(&format!(
+            "no login of the last {DAYS} days is known: whom this takes something from cannot be told"
+        ));
+        return;
+    }
     if losses.is_empty() {
         output::message(&format!(
             "no login of the last {DAYS} days would be refused ({} were looked at)",
