@@ -143,4 +143,23 @@ on_each_release! {
         put(&host, Some(&sound()));
         assert_ways(&host, "put back", &SOUND);
     }
+
+    /// On a host that observes, one that cannot be loaded is passed over; one that is cut short is no better there.
+    fn on_a_host_that_observes(release) {
+        let host = web1(release).observing().start();
+        host.authorized_keys("acme", &format!("{}\n", own_key().public()));
+        let typed = format!("{PASSWORD}\n");
+        let enters = || {
+            let ssh = host.ssh("acme").key(&own_key()).from(ELSEWHERE).run("id").allowed();
+            let su = host.as_user("acme").stdin(typed.clone()).run(["su", "deploy", "-c", "id"]).success();
+            (ssh, su)
+        };
+        assert_eq!(enters(), (true, true));
+        for bytes in [None, Some(&b"twenty bytes of junk"[..])] {
+            put(&host, bytes);
+            assert_eq!(enters(), (true, true), "{bytes:?}");
+        }
+        put(&host, Some(&sound()[..100_000]));
+        assert_eq!(enters(), (false, false));
+    }
 }
