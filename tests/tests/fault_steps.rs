@@ -46,6 +46,7 @@ impl Campaign<'_> {
         let (user, after) =
             if question.asked == Asked::Hook { (Some("_tom"), None) } else { (None, Some("/pam_permit.so")) };
         let traced = Traced::new(self.host, user, question.command());
+        self.as_at_the_first();
         let (steps, sound) = traced.steps(after);
         assert_eq!(question.is_allow(&sound), question.sound, "without a fault: {}: {sound:#?}", question.name());
         for step in &steps {
@@ -58,9 +59,18 @@ impl Campaign<'_> {
         self.steps += steps.len();
     }
 
+    /// The directory of sessions on record is made by the first login since the start.
+    fn as_at_the_first(&self) {
+        self.host.run(["rm", "-rf", "/run/tom"]).expect_success();
+    }
+
     fn inject(&mut self, question: &Question, traced: &Traced<'_>, step: &Step, fault: &str, sound: &str) {
         // One call more or less before it, and the number belongs to another: tried again, then told.
-        let run = (0..5).map(|_| traced.inject(step, fault)).find(|run| run.hit);
+        let again = |_| {
+            self.as_at_the_first();
+            traced.inject(step, fault)
+        };
+        let run = (0..5).map(again).find(|run| run.hit);
         let what = format!("{}: {fault} in call {} of {}", question.name(), step.number, step.line);
         let run = run.unwrap_or_else(|| panic!("no fault was injected: {what}"));
         self.runs += 1;
@@ -71,6 +81,10 @@ impl Campaign<'_> {
         assert!(lies || answer.duration < Duration::from_secs(2), "{what}: {answer:#?}");
         let allowed = question.is_allow(answer);
         assert!(question.sound || !allowed, "LET IN: {what}: {answer:#?}");
+        // Whatever becomes of its record, a session that is allowed is one.
+        let of_the_record = ["mkdirat", "renameat", "unlinkat"].contains(&step.call.as_str())
+            || ["/run/tom", "\"new.", "boot_id"].iter().any(|name| step.line.contains(name));
+        assert!(!question.sound || !of_the_record || allowed || lies, "REFUSED for its record: {what}: {answer:#?}");
         // Half a line, or one without its options, would be another line than the policy gives.
         if question.asked == Asked::Hook && allowed {
             // Of a call that says it has written what it has not, the rest is there.

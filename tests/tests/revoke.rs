@@ -280,4 +280,31 @@ on_each_release! {
         assert!(output.stdout.contains("is revoked on"), "{output:?}");
         is_out(&host, &anna());
     }
+
+    /// What could not be done is said, and nothing is half done.
+    fn a_full_or_read_only_disk_is_told_of(release) {
+        let host = web1(release).start();
+        revoke(&host, &["cora"]).expect_success();
+        let before = list(&host);
+        let names = || host.run(["ls", "-A", "/var/lib/tom"]).expect_success().stdout;
+        let full = "cp -a /var/lib/tom /tmp/tom && mount -t tmpfs -o size=128k,mode=0755 full /var/lib/tom && \
+             cp -a /tmp/tom/. /var/lib/tom && ! dd if=/dev/zero of=/var/lib/tom/filler bs=1k 2>/dev/null";
+        host.run(["sh", "-c", full]).expect_success();
+        let there = names();
+        let not_done = |what: &str| {
+            let output = revoke(&host, &["anna:blue"]);
+            assert_eq!((output.status, output.stdout.as_str()), (Some(3), ""), "{what}: {output:?}");
+            assert_eq!(list(&host), before, "{what}");
+            assert_eq!(names(), there, "{what}: something half-written was left");
+            enters(&host, &anna());
+            output.stderr
+        };
+        let said = not_done("full");
+        assert!(said.starts_with("tom: NOT REVOKED: ") && said.contains("No space left"), "{said}");
+        host.run(["mount", "-o", "remount,ro", "/var/lib/tom"]).expect_success();
+        assert!(not_done("read-only").contains("Read-only file system"));
+        host.run(["umount", "/var/lib/tom"]).expect_success();
+        revoke(&host, &["anna:blue"]).expect_success();
+        is_out(&host, &anna());
+    }
 }

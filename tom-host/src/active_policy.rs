@@ -10,7 +10,7 @@ mod revoked;
 
 pub use exchange::{ExchangeError, Exchanged, NewPolicy, Turn, exchange, take_turn};
 pub use governed::write as governed_list;
-pub use revocation::{Revised, Revocation, RevocationError, lift, revoke};
+pub use revocation::{Revised, Revocation, RevocationError, lift, renew_copies, revoke};
 pub use revoked::RevokedError;
 
 use crate::trusted_file::{self, TrustError, TrustedDirectory};

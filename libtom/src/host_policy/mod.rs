@@ -289,6 +289,13 @@ impl<'p> HostPolicy<'p> {
         self
     }
 
+    /// The same with these keys taken out and no others.
+    #[must_use]
+    pub fn with_exactly_revoked(mut self, blobs: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        self.revoked = blobs.into_iter().collect();
+        self
+    }
+
     /// The same without these keys among those taken out.
     #[must_use]
     pub fn without_revoked(mut self, blobs: &[Vec<u8>]) -> Self {

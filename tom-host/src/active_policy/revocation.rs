@@ -96,6 +96,20 @@ pub fn lift(blobs: &[Vec<u8>], readers: u32, _turn: &Turn) -> Result<Revised, Re
     Ok(revised)
 }
 
+/// Lets the copies hold what the list says, after an older policy has become active again: it holds what was revoked
+/// when it was applied, and a key that was lifted since would be out. Where the list is damaged nothing is done: the copies are
+/// for that day.
+pub fn renew_copies(readers: u32, _turn: &Turn) -> Revised {
+    let mut revised = Revised::default();
+    match revoked::read() {
+        (blobs, None) => {
+            revise_copies(|policy| policy.with_exactly_revoked(blobs.clone()), readers, &mut revised);
+        }
+        (_, fault) => revised.fault = fault,
+    }
+    revised
+}
+
 fn is_line_of(line: &[u8], blobs: &[Vec<u8>]) -> bool {
     let line = String::from_utf8_lossy(line);
     !line.starts_with('#') && PublicKey::parse(&line).is_ok_and(|key| blobs.iter().any(|blob| blob == key.blob()))
@@ -230,3 +244,6 @@ fn write_copy(
         });
     Some(written)
 }
+
+#[cfg(test)]
+mod tests;

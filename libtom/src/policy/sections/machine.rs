@@ -76,7 +76,7 @@ pub(in super::super) fn machines(
     let mut machines = Vec::new();
     let mut ids = Once::default();
     for (table, span) in top.tables("machine", problems) {
-        let position = problems.position(span.start);
+        let start = span.start;
         let section = Section::open("[[machine]]", table, span, &KEYS, problems);
         let id = grant::id_once("machine", &section, &mut ids, problems);
         names.machines.insert(id.clone(), machines.len());
@@ -98,7 +98,7 @@ pub(in super::super) fn machines(
         let until = section.day("until", problems);
         // Where one of these is missing a problem has been noted, and no policy comes of it.
         if let (Some(owner), Some(reason), Some(access)) = (owner, reason, access) {
-            let reason = reason.text;
+            let (reason, position) = (reason.text, problems.position(start));
             machines.push(Machine { id, owner, access, accounts, hosts, reason, until, position });
         }
     }

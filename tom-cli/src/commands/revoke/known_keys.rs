@@ -5,6 +5,7 @@ use crate::policy_source::{self, CANDIDATE};
 use libtom::host_policy::{HostPolicy, stored};
 use libtom::policy::{self, MachineAccess, Policy};
 use libtom::public_key::{Fingerprint, PublicKey};
+use std::collections::BTreeSet;
 use std::path::Path;
 use tom_host::active_policy::{self, FALLBACK, LARGEST_POLICY, RESOLVED, SOURCE};
 use tom_host::trusted_file;
@@ -100,8 +101,8 @@ impl KnownKeys {
         let resolved = active_policy::read_from_active(RESOLVED).ok().and_then(|bytes| stored_keys(&bytes));
         let active = match (text.as_ref().map(keys_of), resolved) {
             (None, None) => None,
-            // What logins go by counts, also where the text beside it is another.
-            (text, resolved) => Some(joined(resolved.into_iter().chain(text).flatten())),
+            // What logins go by counts, also where the text beside it is another; the text has the better order.
+            (text, resolved) => Some(joined(text.into_iter().chain(resolved).flatten())),
         };
         let policy = trusted_file::read(Path::new(CANDIDATE), LARGEST_POLICY).ok().and_then(parse);
         let fallback = trusted_file::read(Path::new(FALLBACK), LARGEST_POLICY).ok();
@@ -167,12 +168,9 @@ impl KnownKeys {
 
     fn by_label(&self, person: &str, label: &str) -> Result<KnownKey, Failure> {
         self.first(|key| key.person() == Some(person) && key.label() == Some(label)).ok_or_else(|| {
-            let labels: Vec<&str> = self
-                .sources()
-                .flat_map(|source| &source.keys)
-                .filter(|key| key.is_of(person))
-                .filter_map(KnownKey::label)
-                .collect();
+            let sources = self.sources().flat_map(|source| &source.keys);
+            let labels: BTreeSet<&str> = sources.filter(|key| key.is_of(person)).filter_map(KnownKey::label).collect();
+            let labels = Vec::from_iter(labels);
             self.not_found(&if labels.is_empty() {
                 format!("no key of a person '{person}'")
             } else {

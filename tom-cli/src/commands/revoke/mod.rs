@@ -11,6 +11,7 @@ use crate::output;
 use known_keys::{KnownKey, KnownKeys};
 use libtom::moment::Moment;
 use libtom::policy::is_invisible;
+use std::io::ErrorKind;
 use std::thread::sleep;
 use std::time::Duration;
 use tom_host::active_policy::{self, ExchangeError, Revised, Revocation, Turn};
@@ -89,6 +90,9 @@ fn take_turn() -> Result<Turn, Failure> {
         match active_policy::take_turn() {
             Err(ExchangeError::Busy) if attempt < PATIENCE => sleep(PAUSE),
             Ok(turn) => return Ok(turn),
+            Err(ExchangeError::Io { source, path, .. }) if source.kind() == ErrorKind::PermissionDenied => {
+                return Err(Failure::not_checked(format!("{}: {source}: root alone takes keys out", path.display())));
+            }
             Err(error) => return Err(Failure::not_checked(error.to_string())),
         }
     }
@@ -120,15 +124,11 @@ fn revoke(keys: &[KnownKey], who: &Actor, turn: &Turn) -> Result<Exit, Failure> 
     }
     for key in keys {
         let before = revised.unchanged.iter().any(|blob| blob == key.public.blob());
-        let (state, because) =
-            if before { ("was revoked already", String::new()) } else { ("is revoked", who.because()) };
-        output::data(&output::plain_lines(&format!(
-            "{} {state} on {}, from the next login on\n",
-            key.title(),
-            who.host
-        )));
+        let (state, since) =
+            if before { ("was revoked already", "") } else { ("is revoked", ", from the next login on") };
+        output::data(&output::plain_lines(&format!("{} {state} on {}{since}\n", key.title(), who.host)));
         if !before {
-            let message = format!("{} was revoked on {}{because}", key.title(), who.host);
+            let message = format!("{} was revoked on {}{}", key.title(), who.host, who.because());
             journal::record(&who.event(Kind::KeyRevoked, &message, key));
         }
     }
