@@ -38,7 +38,7 @@ pub(crate) use undo::undo;
 /// How long a command waits for another that is at work.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// When `--unattended` looks again, in seconds after the change.
-const SECOND_LOOK: u64 = 60;
+const SECOND_LOOK: u32 = 60;
 
 /// What shall be changed.
 pub(crate) struct Goal {
@@ -52,7 +52,6 @@ pub(crate) struct Goal {
 /// Carries a change out, up to waiting for its confirmation.
 pub(crate) fn carry_out(goal: &Goal, options: &ChangeOptions, turn: &Turn) -> Result<Exit, Failure> {
     let from = configuration::mode();
-    refuse_while_one_waits()?;
     // Only what decides logins, or will, can lock anybody out.
     let decides = from == Mode::Enforce || goal.to == Mode::Enforce;
     let invoker = check_lockout(goal, options, decides)?;
@@ -83,6 +82,10 @@ pub(crate) fn carry_out(goal: &Goal, options: &ChangeOptions, turn: &Turn) -> Re
         change.stage = Stage::Made;
         // The first tick in which a session is newer than the change.
         change.made = clock::since_boot_milliseconds().div_ceil(10);
+        change.look = options.unattended.then(|| {
+            let look = u64::from(second_look(options)).saturating_mul(1000);
+            clock::since_boot_milliseconds().saturating_add(look)
+        });
         change.update().map_err(|error| Failure::not_checked(error.to_string()))
     });
     if let Err(failure) = made {
@@ -109,7 +112,9 @@ pub(crate) fn take_turn() -> Result<Turn, Failure> {
     }
 }
 
-fn refuse_while_one_waits() -> Result<(), Failure> {
+/// Before a change is thought about: one that waits is in its way, and one that was interrupted is undone, so that what
+/// is read afterwards is what stays.
+pub(crate) fn settle_what_waits() -> Result<(), Failure> {
     match Change::pending() {
         Ok(None) => Ok(()),
         Ok(Some(change)) if change.stage == Stage::Made && !change.is_overdue() => {
@@ -243,6 +248,7 @@ fn begun(goal: &Goal, from: Mode, person: Option<String>, options: &ChangeOption
         boot: record::boot_id(),
         made: 0,
         deadline: clock::since_boot_milliseconds().saturating_add(wait),
+        look: None,
     }
 }
 
@@ -253,11 +259,12 @@ fn make(goal: &Goal, turn: &Turn) -> Result<(), Failure> {
         return Ok(());
     }
     let here = goal.candidate.here()?;
-    configuration::put_in_place(goal.to, &here, Reload::Yes).map_err(|error| Failure::not_checked(error.to_string()))
+    configuration::put_in_place(goal.to, &here, Reload::Yes, turn)
+        .map_err(|error| Failure::not_checked(error.to_string()))
 }
 
 /// A change that failed, or could not be written down, is undone at once.
-fn taken_back(failure: Failure) -> Failure {
+pub(crate) fn taken_back(failure: Failure) -> Failure {
     let mut messages = failure.messages().to_vec();
     match undo(&messages.join("; ")) {
         Ok(()) => messages.push("everything is as it was before".to_owned()),
@@ -282,11 +289,15 @@ fn announce(goal: &Goal, from: Mode) {
     }
 }
 
+fn second_look(options: &ChangeOptions) -> u32 {
+    SECOND_LOOK.min(options.confirm_within / 2)
+}
+
 fn wait_for_confirmation(change: &Change, options: &ChangeOptions) -> Result<Exit, Failure> {
     let minutes = options.confirm_within.div_ceil(60);
     if options.unattended {
-        let look = SECOND_LOOK.min(u64::from(options.confirm_within / 2));
-        timer::arm(timer::Alarm::LookAgain, look)
+        let look = second_look(options);
+        timer::arm(timer::Alarm::LookAgain, u64::from(look))
             .map_err(|error| taken_back(Failure::not_checked(format!("the second look cannot be set: {error}"))))?;
         output::message(&format!(
             "a second look in {look} seconds confirms it; otherwise everything becomes as it was within {minutes} minutes"
