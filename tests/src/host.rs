@@ -168,6 +168,15 @@ impl Host {
         self.sshd = Some(Sshd::start(&self.namespace));
     }
 
+    /// Starts sshd again after something has ended it.
+    ///
+    /// # Panics
+    /// If it does not come.
+    pub fn start_sshd_again(&mut self) {
+        self.sshd.take().expect("an sshd").wait();
+        self.sshd = Some(Sshd::start(&self.namespace));
+    }
+
     /// How many connections sshd serves now.
     #[must_use]
     pub fn connections(&self) -> usize {

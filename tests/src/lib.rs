@@ -41,6 +41,7 @@
 mod accounts;
 mod artefacts;
 mod bench;
+pub mod changes;
 mod command;
 pub mod company;
 mod connection;

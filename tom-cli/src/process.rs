@@ -60,8 +60,14 @@ where
 /// The same for a command that was made ready.
 pub(crate) fn finish(mut command: Command, limit: Duration) -> io::Result<Ran> {
     let mut child = command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    let stdout = child.stdout.take().map(collect);
-    let stderr = child.stderr.take().map(collect);
+    let readers = (child.stdout.take().map(collect).transpose(), child.stderr.take().map(collect).transpose());
+    let (stdout, stderr) = match readers {
+        (Ok(stdout), Ok(stderr)) => (stdout, stderr),
+        (Err(error), _) | (_, Err(error)) => {
+            end(&mut child);
+            return Err(error);
+        }
+    };
     let status = wait(&mut child, limit);
     let text = |reader: Option<thread::JoinHandle<String>>| reader.and_then(|reader| reader.join().ok());
     match status {
@@ -104,8 +110,8 @@ pub(crate) fn end(child: &mut Child) {
     let _ = child.wait();
 }
 
-fn collect(mut from: impl Read + Send + 'static) -> thread::JoinHandle<String> {
-    thread::spawn(move || {
+fn collect(mut from: impl Read + Send + 'static) -> io::Result<thread::JoinHandle<String>> {
+    thread::Builder::new().spawn(move || {
         let mut bytes = Vec::new();
         let _ = from.by_ref().take(LONGEST_OUTPUT).read_to_end(&mut bytes);
         // What is beyond is read on, so that the program can end.

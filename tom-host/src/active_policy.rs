@@ -8,7 +8,7 @@ mod governed;
 mod revocation;
 mod revoked;
 
-pub use exchange::{ExchangeError, Exchanged, NewPolicy, Turn, exchange, take_turn};
+pub use exchange::{ExchangeError, Exchanged, NewPolicy, Turn, clear_leftovers, exchange, take_turn};
 pub use governed::write as governed_list;
 pub use revocation::{Revised, Revocation, RevocationError, lift, renew_copies, revoke};
 pub use revoked::RevokedError;

@@ -31,15 +31,29 @@ pub struct Injected {
 /// A program that is run again and again under strace.
 pub struct Traced<'a> {
     host: &'a Host,
-    user: Option<&'a str>,
     command: Vec<String>,
+    run: Box<dyn Fn(Vec<String>) -> Output + 'a>,
 }
 
 impl<'a> Traced<'a> {
     /// This command on this host, as root or as that user.
     #[must_use]
     pub fn new(host: &'a Host, user: Option<&'a str>, command: Vec<String>) -> Self {
-        Self { host, user, command }
+        let run = move |words: Vec<String>| {
+            let command = host.command().timeout(Duration::from_secs(3));
+            let command = match user {
+                Some(user) => command.as_user(user),
+                None => command,
+            };
+            command.run(words)
+        };
+        Self { host, command, run: Box::new(run) }
+    }
+
+    /// The same of a command that something else starts (a login): `run` gets strace and the command as words.
+    #[must_use]
+    pub fn by(host: &'a Host, command: Vec<String>, run: impl Fn(Vec<String>) -> Output + 'a) -> Self {
+        Self { host, command, run: Box::new(run) }
     }
 
     /// Runs it without a fault. All its system calls but those that cannot fail (its start and its end); with
@@ -86,12 +100,8 @@ impl<'a> Traced<'a> {
     fn strace(&self, options: &[&str]) -> (Output, String) {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let file = format!("/tmp/strace-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let mut command = self.host.command().timeout(Duration::from_secs(3));
-        if let Some(user) = self.user {
-            command = command.as_user(user);
-        }
         let words = ["strace", "-s", "256", "-o", &file].into_iter().chain(options.iter().copied()).chain(["--"]);
-        let output = command.run(words.map(str::to_owned).chain(self.command.iter().cloned()));
+        let output = (self.run)(words.map(str::to_owned).chain(self.command.iter().cloned()).collect());
         let path = self.host.path(&file);
         let trace = fs::read(&path).unwrap_or_else(|error| panic!("no trace: {error}: {output:#?}"));
         fs::remove_file(path).expect("removed");

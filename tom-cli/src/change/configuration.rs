@@ -5,7 +5,6 @@
 //! nobody else.
 
 use crate::change::file;
-use crate::change::left_keys;
 use crate::change::pam_lines;
 use crate::change::sshd_lines;
 use libtom::host_policy::HostPolicy;
@@ -13,6 +12,7 @@ use libtom::moment::Moment;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use tom_host::active_policy::Turn;
 use tom_host::{accounts, clock, trusted_file};
 
 /// Says that this host is enabled, and how.
@@ -90,7 +90,12 @@ pub(crate) enum Reload {
 /// What this host is set to. A file that cannot be read, or says something else, is told of by `tom doctor`; the host
 /// is then taken as enforcing, which demands most of every change.
 pub(crate) fn mode() -> Mode {
-    match trusted_file::read(Path::new(ENABLED), 4096) {
+    mode_of(Path::new(ENABLED))
+}
+
+/// What a file like [`ENABLED`] says.
+pub(crate) fn mode_of(path: &Path) -> Mode {
+    match trusted_file::read(path, 4096) {
         Ok(text) => mode_in(&String::from_utf8_lossy(&text)).unwrap_or(Mode::Enforce),
         Err(error) if error.is_not_found() => Mode::NotEnabled,
         Err(_) => Mode::Enforce,
@@ -108,18 +113,22 @@ pub(crate) fn asks_tom() -> bool {
 }
 
 /// Puts tom's lines in place for this mode; what is in place already stays as it is.
-pub(crate) fn put_in_place(mode: Mode, here: &HostPolicy<'_>, reload: Reload) -> Result<(), ConfigurationError> {
+pub(crate) fn put_in_place(
+    mode: Mode,
+    here: &HostPolicy<'_>,
+    reload: Reload,
+    turn: &Turn,
+) -> Result<(), ConfigurationError> {
     match mode {
         Mode::Enforce => {
             sshd_lines::put_in(&sshd_lines::Governed::of(here)?, reload)?;
-            pam_lines::put_in_enforcing()?;
-            left_keys::clear(reload)?;
+            pam_lines::put_in_enforcing(turn)?;
         }
         Mode::Observe => {
-            pam_lines::put_in_observing()?;
+            pam_lines::put_in_observing(turn)?;
             sshd_lines::take_out(reload)?;
         }
-        Mode::NotEnabled => return take_out(reload),
+        Mode::NotEnabled => return take_out(reload, Some(turn)),
     }
     if self::mode() == mode && Path::new(ENABLED).exists() {
         return Ok(());
@@ -131,8 +140,8 @@ pub(crate) fn put_in_place(mode: Mode, here: &HostPolicy<'_>, reload: Reload) ->
 }
 
 /// Takes all of tom's lines out.
-pub(crate) fn take_out(reload: Reload) -> Result<(), ConfigurationError> {
-    pam_lines::take_out()?;
+pub(crate) fn take_out(reload: Reload, turn: Option<&Turn>) -> Result<(), ConfigurationError> {
+    pam_lines::take_out(turn)?;
     sshd_lines::take_out(reload)?;
     let path = Path::new(ENABLED);
     file::remove(path).map_err(failed(path, "removed"))

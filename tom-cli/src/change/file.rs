@@ -94,8 +94,24 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     write(path, content, attributes)
 }
 
+/// Puts a file that was kept in the place of `path`, as a further name of it, which a full disk does not prevent;
+/// where that cannot be (another file system), as a copy.
+pub(crate) fn put(kept: &Path, path: &Path, (content, attributes): &(Vec<u8>, Attributes)) -> io::Result<()> {
+    let new = beside(path)?;
+    if fs::hard_link(kept, &new).is_err() {
+        return write(path, content, *attributes);
+    }
+    // Two names of one file are left as they are by rename(2).
+    fs::rename(&new, path).and_then(|()| remove(&new))?;
+    make_durable(path.parent().unwrap_or(Path::new("/")))
+}
+
 /// Removes a file that may be there.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    // Looked at first: on a file system that cannot be written, one that is not there is no error.
+    if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        return Ok(());
+    }
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         result => result.and_then(|()| make_durable(path.parent().unwrap_or(Path::new("/")))),

@@ -14,7 +14,7 @@ use libtom::moment::Moment;
 use libtom::policy::{MachineAccess, Policy, Service};
 use std::borrow::Cow;
 use std::fs::{self, DirBuilder};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use tom_host::accounts;
 
@@ -68,7 +68,17 @@ pub(crate) fn lines(here: &HostPolicy<'_>, policy: &Policy, now: Moment) -> Vec<
 pub(crate) fn leave(here: &HostPolicy<'_>, policy: &Policy, now: Moment) -> Result<(), ConfigurationError> {
     let directory = Path::new(DIRECTORY);
     DirBuilder::new().mode(0o755).recursive(true).create(directory).map_err(failed(directory, "made"))?;
-    for (account, lines) in lines(here, policy, now) {
+    // sshd opens the files as the user who logs in, whatever our umask.
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o755)).map_err(failed(directory, "given its mode"))?;
+    let lines = lines(here, policy, now);
+    // Of an earlier removal, for an account that no key enters now.
+    for entry in fs::read_dir(directory).map_err(failed(directory, "read"))? {
+        let entry = entry.map_err(failed(directory, "read"))?;
+        if !lines.iter().any(|(account, _)| entry.file_name() == account.as_str()) {
+            file::remove(&entry.path()).map_err(failed(&entry.path(), "removed"))?;
+        }
+    }
+    for (account, lines) in lines {
         // Names of accounts have no slash (names.rs of libtom's policy).
         let path = directory.join(account);
         let mut text = lines.join("\n");

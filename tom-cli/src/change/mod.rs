@@ -40,7 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The unit in which the start of a process is told (sysconf(3), _SC_CLK_TCK: 100 on every Debian).
 const TICK: Duration = Duration::from_millis(10);
 /// When `--unattended` looks again, in seconds after the change.
-const SECOND_LOOK: u64 = 60;
+const SECOND_LOOK: u32 = 60;
 
 /// What shall be changed.
 pub(crate) struct Goal {
@@ -54,7 +54,6 @@ pub(crate) struct Goal {
 /// Carries a change out, up to waiting for its confirmation.
 pub(crate) fn carry_out(goal: &Goal, options: &ChangeOptions, turn: &Turn) -> Result<Exit, Failure> {
     let from = configuration::mode();
-    refuse_while_one_waits()?;
     // Only what decides logins, or will, can lock anybody out.
     let decides = from == Mode::Enforce || goal.to == Mode::Enforce;
     let invoker = check_lockout(goal, options, decides)?;
@@ -85,6 +84,10 @@ pub(crate) fn carry_out(goal: &Goal, options: &ChangeOptions, turn: &Turn) -> Re
         change.stage = Stage::Made;
         // The first tick in which a session is newer than the change.
         change.made = clock::since_boot_milliseconds().div_ceil(10);
+        change.look = options.unattended.then(|| {
+            let look = u64::from(second_look(options)).saturating_mul(1000);
+            clock::since_boot_milliseconds().saturating_add(look)
+        });
         change.update().map_err(|error| Failure::not_checked(error.to_string()))?;
         // Whoever logs in once this returns is in that tick or a later one.
         std::thread::sleep(TICK);
@@ -98,8 +101,18 @@ pub(crate) fn carry_out(goal: &Goal, options: &ChangeOptions, turn: &Turn) -> Re
         wait_for_confirmation(&change, options)
     } else {
         record::confirm().map_err(|error| taken_back(Failure::not_checked(error.to_string())))?;
-        timer::disarm(timer::Alarm::Undo);
+        settled();
         Ok(Exit::Fine)
+    }
+}
+
+/// After a confirmation: nothing undoes the change any more, and what an earlier removal left behind is not needed.
+pub(crate) fn settled() {
+    timer::disarm(timer::Alarm::Undo);
+    if configuration::mode() == Mode::Enforce
+        && let Err(error) = left_keys::clear(Reload::Yes)
+    {
+        output::message(&format!("warning: {error}"));
     }
 }
 
@@ -114,7 +127,9 @@ pub(crate) fn take_turn() -> Result<Turn, Failure> {
     }
 }
 
-fn refuse_while_one_waits() -> Result<(), Failure> {
+/// Before a change is thought about: one that waits is in its way, and one that was interrupted is undone, so that what
+/// is read afterwards is what stays.
+pub(crate) fn settle_what_waits() -> Result<(), Failure> {
     match Change::pending() {
         Ok(None) => Ok(()),
         Ok(Some(change)) if change.stage == Stage::Made && !change.is_overdue() => {
@@ -256,6 +271,7 @@ fn begun(goal: &Goal, from: Mode, person: Option<String>, options: &ChangeOption
         boot: record::boot_id(),
         made: 0,
         deadline: clock::since_boot_milliseconds().saturating_add(wait),
+        look: None,
     }
 }
 
@@ -268,12 +284,12 @@ fn make(goal: &Goal, turn: &Turn) -> Result<(), Failure> {
     }
     let here = goal.candidate.here()?;
     let failed = |error: configuration::ConfigurationError| Failure::not_checked(error.to_string());
-    configuration::put_in_place(goal.to, &here, Reload::Yes).map_err(failed)?;
+    configuration::put_in_place(goal.to, &here, Reload::Yes, turn).map_err(failed)?;
     if answered { sshd_lines::answers_again().map_err(failed) } else { Ok(()) }
 }
 
 /// A change that failed, or could not be written down, is undone at once.
-fn taken_back(failure: Failure) -> Failure {
+pub(crate) fn taken_back(failure: Failure) -> Failure {
     let mut messages = failure.messages().to_vec();
     match undo(&messages.join("; ")) {
         Ok(()) => messages.push("everything is as it was before".to_owned()),
@@ -298,11 +314,15 @@ fn announce(goal: &Goal, from: Mode) {
     }
 }
 
+fn second_look(options: &ChangeOptions) -> u32 {
+    SECOND_LOOK.min(options.confirm_within / 2)
+}
+
 fn wait_for_confirmation(change: &Change, options: &ChangeOptions) -> Result<Exit, Failure> {
     let minutes = options.confirm_within.div_ceil(60);
     if options.unattended {
-        let look = SECOND_LOOK.min(u64::from(options.confirm_within / 2));
-        timer::arm(timer::Alarm::LookAgain, look)
+        let look = second_look(options);
+        timer::arm(timer::Alarm::LookAgain, u64::from(look))
             .map_err(|error| taken_back(Failure::not_checked(format!("the second look cannot be set: {error}"))))?;
         output::message(&format!(
             "a second look in {look} seconds confirms it; otherwise everything becomes as it was within {minutes} minutes"

@@ -7,6 +7,7 @@ use crate::process;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tom_host::active_policy::Turn;
 
 /// The stacks of services.
 pub(crate) const DIRECTORY: &str = "/etc/pam.d";
@@ -43,8 +44,8 @@ impl Profile {
 }
 
 /// The account and session lines of the profile, then the auth lines.
-pub(crate) fn put_in_enforcing() -> Result<(), ConfigurationError> {
-    put_in_profile(&ENFORCING, &OBSERVING)?;
+pub(crate) fn put_in_enforcing(turn: &Turn) -> Result<(), ConfigurationError> {
+    put_in_profile(&ENFORCING, &OBSERVING, turn)?;
     for service in AUTH_SERVICES {
         let path = Path::new(DIRECTORY).join(service);
         let Some(text) = text_of(&path)? else { continue };
@@ -60,16 +61,16 @@ pub(crate) fn put_in_enforcing() -> Result<(), ConfigurationError> {
 }
 
 /// The observing profile alone; an enforcing one is taken out.
-pub(crate) fn put_in_observing() -> Result<(), ConfigurationError> {
+pub(crate) fn put_in_observing(turn: &Turn) -> Result<(), ConfigurationError> {
     take_out_auth_lines()?;
-    put_in_profile(&OBSERVING, &ENFORCING)
+    put_in_profile(&OBSERVING, &ENFORCING, turn)
 }
 
 /// All lines: the auth lines first, since those stop a service whose module is gone.
-pub(crate) fn take_out() -> Result<(), ConfigurationError> {
+pub(crate) fn take_out(turn: Option<&Turn>) -> Result<(), ConfigurationError> {
     take_out_auth_lines()?;
     for profile in [&ENFORCING, &OBSERVING] {
-        disable_profile(profile)?;
+        disable_profile(profile, turn)?;
     }
     // What was written by hand, or stayed since pam-auth-update does not touch a file that was edited.
     for path in stacks() {
@@ -91,13 +92,13 @@ pub(crate) fn any_enforcing() -> bool {
     stacks().iter().any(|path| text_of(path).ok().flatten().is_some_and(|text| names_module(&text, None)))
 }
 
-fn put_in_profile(wanted: &Profile, other: &Profile) -> Result<(), ConfigurationError> {
+fn put_in_profile(wanted: &Profile, other: &Profile, turn: &Turn) -> Result<(), ConfigurationError> {
     if STACKS.iter().all(|(stack, phase)| holds_line(stack, phase, wanted)) && !holds_any(other) {
         return Ok(());
     }
-    disable_profile(other)?;
+    disable_profile(other, Some(turn))?;
     if process::is_there(TOOL) && Path::new(PROFILES).join(wanted.name).is_file() {
-        pam_auth_update(&["--enable", wanted.name])?;
+        pam_auth_update(&["--enable", wanted.name], Some(turn))?;
     }
     for (stack, phase) in STACKS {
         let path = Path::new(DIRECTORY).join(stack);
@@ -122,12 +123,12 @@ fn put_in_profile(wanted: &Profile, other: &Profile) -> Result<(), Configuration
     Ok(())
 }
 
-fn disable_profile(profile: &Profile) -> Result<(), ConfigurationError> {
+fn disable_profile(profile: &Profile, turn: Option<&Turn>) -> Result<(), ConfigurationError> {
     if !holds_any(profile) {
         return Ok(());
     }
     if process::is_there(TOOL) && Path::new(PROFILES).join(profile.name).is_file() {
-        pam_auth_update(&["--disable", profile.name])?;
+        pam_auth_update(&["--disable", profile.name], turn)?;
     }
     for (stack, phase) in STACKS {
         without_module(&Path::new(DIRECTORY).join(stack), Some(&profile.line(phase)))?;
@@ -144,9 +145,18 @@ fn holds_line(stack: &str, phase: &str, profile: &Profile) -> bool {
     text.is_some_and(|text| has_line(&text, &profile.line(phase)))
 }
 
-/// It ends with 0 also where it did nothing, so what it wrote is looked at afterwards.
-fn pam_auth_update(arguments: &[&str]) -> Result<(), ConfigurationError> {
-    crate::change::sshd_lines::run(TOOL, arguments, Duration::from_secs(60)).map(drop)
+/// It ends with 0 also where it did nothing, so what it wrote is looked at afterwards. It has our turn as its standard
+/// input, which it does not read: where we are killed it goes on, and nobody undoes under its hands what it still does.
+fn pam_auth_update(arguments: &[&str], turn: Option<&Turn>) -> Result<(), ConfigurationError> {
+    let failed =
+        |said: String| ConfigurationError::Command { command: format!("{TOOL} {}", arguments.join(" ")), said };
+    let mut command = process::command(TOOL);
+    command.args(arguments);
+    if let Some(turn) = turn {
+        command.stdin(turn.to_hand_on().map_err(|error| failed(error.to_string()))?);
+    }
+    let ran = process::finish(command, Duration::from_secs(60)).map_err(|error| failed(error.to_string()))?;
+    if ran.success() { Ok(()) } else { Err(failed(ran.said())) }
 }
 
 fn take_out_auth_lines() -> Result<(), ConfigurationError> {

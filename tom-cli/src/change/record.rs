@@ -7,6 +7,7 @@
 use crate::change::configuration::Mode;
 use crate::change::file::{self, Attributes};
 use crate::change::snapshot::{self, SnapshotError};
+use crate::output;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -52,6 +53,8 @@ pub(crate) struct Change {
     pub(crate) made: u64,
     /// Until when it may be confirmed, in milliseconds since that start.
     pub(crate) deadline: u64,
+    /// From when on a second look confirms it, likewise; never, where a person shall.
+    pub(crate) look: Option<u64>,
 }
 
 /// Why the record cannot be read or written.
@@ -91,6 +94,9 @@ impl Change {
         if result.is_err() {
             // A disk that was full is given its space back.
             let _ = snapshot::remove_tree(begun);
+            if pending.exists() {
+                let _ = forget();
+            }
         }
         result
     }
@@ -149,6 +155,9 @@ impl Change {
         if let Some(person) = &self.person {
             text.push_str(&format!("person {person}\n"));
         }
+        if let Some(look) = self.look {
+            text.push_str(&format!("look {look}\n"));
+        }
         text
     }
 
@@ -174,6 +183,7 @@ impl Change {
             boot: needed("boot")?.to_owned(),
             made: number("made")?,
             deadline: number("deadline")?,
+            look: value("look").map(str::parse).transpose().map_err(|_| RecordError::Damaged("look"))?,
         })
     }
 }
@@ -183,23 +193,32 @@ pub(crate) fn before() -> PathBuf {
     Path::new(PENDING).join(BEFORE)
 }
 
-/// The one step that confirms: the change no longer waits.
+/// The one step that confirms: the change no longer waits. After an error it still does.
 pub(crate) fn confirm() -> Result<(), RecordError> {
     let (pending, confirmed, outdated) = (Path::new(PENDING), Path::new(CONFIRMED), Path::new(OUTDATED));
     snapshot::remove_tree(outdated)?;
     if confirmed.exists() {
         file::rename(confirmed, outdated).map_err(failed(confirmed, "put aside"))?;
     }
-    file::rename(pending, confirmed).map_err(failed(pending, "confirmed"))?;
+    fs::rename(pending, confirmed).map_err(failed(pending, "confirmed"))?;
+    last_beyond_a_power_cut();
     let _ = snapshot::remove_tree(outdated);
     Ok(())
+}
+
+/// The step is done, whatever the disk says of it; one that was lost with the power is undone at the next start.
+fn last_beyond_a_power_cut() {
+    if let Err(error) = file::make_durable(Path::new(DIRECTORY)) {
+        output::message(&format!("warning: {DIRECTORY} could not be made durable: {error}"));
+    }
 }
 
 /// After everything came back: nothing waits any more.
 pub(crate) fn forget() -> Result<(), RecordError> {
     let (pending, outdated) = (Path::new(PENDING), Path::new(OUTDATED));
     snapshot::remove_tree(outdated)?;
-    file::rename(pending, outdated).map_err(failed(pending, "put aside"))?;
+    fs::rename(pending, outdated).map_err(failed(pending, "put aside"))?;
+    last_beyond_a_power_cut();
     let _ = snapshot::remove_tree(outdated);
     Ok(())
 }
@@ -227,10 +246,12 @@ mod tests {
             boot: "d9b4b1f5-0000-4000-8000-000000000000".to_owned(),
             made: 0,
             deadline: 600_000,
+            look: Some(60_000),
         };
         assert_eq!(Change::from_text(&change.to_text()).unwrap(), change);
         change.stage = Stage::Made;
         change.person = None;
+        change.look = None;
         assert_eq!(Change::from_text(&change.to_text()).unwrap(), change);
     }
 

@@ -4,25 +4,32 @@
 //! drop-in for sshd, the active policy with its fallback and list. Coming back goes in the order in which tom's lines
 //! are taken out, so that a power cut in the middle leaves administrators a way in; it can be done again at any time.
 
-use crate::change::configuration::ENABLED;
+use crate::change::configuration::{self, ENABLED};
 use crate::change::file::{self, Attributes};
-use crate::change::{pam_lines, sshd_lines};
+use crate::change::{left_keys, pam_lines, sshd_lines};
+use list::{List, Was};
 use rustix::fs::{CWD, Gid, Mode, RenameFlags, Uid};
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use tom_host::active_policy::{ACTIVE_DIRECTORY, FALLBACK};
+use tom_host::active_policy::{self, ACTIVE_DIRECTORY, FALLBACK};
+
+mod list;
 
 /// Whom the active policy governs, as a list.
 const GOVERNED: &str = "/etc/tom/governed";
-/// While the active policy comes back.
-const RETURNING: &str = "/var/lib/tom/active.returning";
+/// The policy before the active one: undoing a change also brings back what `tom rollback` would go back to.
+const PREVIOUS: &str = "/var/lib/tom/rollback/previous";
 
 /// Single files. One that was not there is taken away again.
 const FILES: [&str; 4] = [sshd_lines::DROP_IN, ENABLED, GOVERNED, FALLBACK];
 /// Directories of which each regular file comes back. What is new there stays, but for what pam-auth-update made.
 const DIRECTORIES: [&str; 2] = [pam_lines::DIRECTORY, pam_lines::PROFILE_STATE];
+/// Directories that come back whole.
+const TREES: [&str; 3] = [ACTIVE_DIRECTORY, PREVIOUS, left_keys::DIRECTORY];
+/// What pam-auth-update or a run of ours leaves when it is killed.
+const LEFTOVERS: [&str; 4] = [".tom-new", ".pam-new", ".pam-old", ".returning"];
 
 /// Why it could not be kept, or not come back.
 #[derive(Debug, thiserror::Error)]
@@ -38,19 +45,47 @@ fn failed(path: &Path, step: &'static str) -> impl FnOnce(io::Error) -> Snapshot
     move |source| SnapshotError { path, step, source }
 }
 
+/// What is at a path, or that nothing is; whatever else the system says is an error.
+fn look_at(path: &Path) -> Result<Option<fs::Metadata>, SnapshotError> {
+    match path.symlink_metadata() {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed(path, "looked at")(error)),
+    }
+}
+
 /// Keeps everything below `directory`, which is new.
 pub(crate) fn take(directory: &Path) -> Result<(), SnapshotError> {
     make_directory(directory, 0o700)?;
-    for path in FILES {
-        keep_file(directory, Path::new(path))?;
-    }
-    for path in DIRECTORIES {
-        let path = Path::new(path);
-        for name in names_in(path)? {
-            keep_file(directory, &path.join(name))?;
+    let mut list = List::default();
+    for path in FILES.map(Path::new) {
+        if look_at(path)?.is_some() {
+            keep_file(directory, path, &mut list)?;
+        } else {
+            list.add(Was::Absent, path);
         }
     }
-    keep_tree(directory, Path::new(ACTIVE_DIRECTORY))
+    for path in DIRECTORIES.map(Path::new) {
+        list.add(if look_at(path)?.is_some() { Was::Directory } else { Was::Absent }, path);
+        for name in names_in(path)? {
+            let path = path.join(name);
+            // A link or a device among PAM's stacks is nothing that tom writes.
+            if look_at(&path)?.is_some_and(|metadata| metadata.is_file()) {
+                keep_file(directory, &path, &mut list)?;
+            }
+        }
+    }
+    for path in TREES.map(Path::new) {
+        if look_at(path)?.is_some() {
+            let copy = kept(directory, path);
+            make_directory(copy.parent().unwrap_or(directory), 0o700)?;
+            copy_tree(path, &copy, Copying::Anew)?;
+            list.add(Was::Tree, path);
+        } else {
+            list.add(Was::Absent, path);
+        }
+    }
+    list.write_to(directory)
 }
 
 /// Where a path of the host is kept.
@@ -58,36 +93,34 @@ fn kept(directory: &Path, path: &Path) -> PathBuf {
     directory.join(path.strip_prefix("/").unwrap_or(path))
 }
 
-fn keep_file(directory: &Path, path: &Path) -> Result<(), SnapshotError> {
-    // A link or a device among PAM's stacks is nothing that tom writes.
-    if !path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
-        return Ok(());
-    }
-    let Some((content, attributes)) = file::read(path).map_err(failed(path, "read"))? else { return Ok(()) };
+fn keep_file(directory: &Path, path: &Path, list: &mut List) -> Result<(), SnapshotError> {
+    let read = file::read(path).map_err(failed(path, "read"))?;
+    let (content, attributes) = read.ok_or_else(|| failed(path, "read")(io::ErrorKind::NotFound.into()))?;
     let copy = kept(directory, path);
     make_directory(copy.parent().unwrap_or(directory), 0o700)?;
-    file::write_new(&copy, &content, attributes).map_err(failed(&copy, "written"))
-}
-
-fn keep_tree(directory: &Path, path: &Path) -> Result<(), SnapshotError> {
-    if path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
-        let copy = kept(directory, path);
-        make_directory(copy.parent().unwrap_or(directory), 0o700)?;
-        copy_tree(path, &copy)?;
-    }
+    file::write_new(&copy, &content, attributes).map_err(failed(&copy, "written"))?;
+    list.add(Was::File, path);
     Ok(())
 }
 
+/// How the files of a tree come to their new place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Copying {
+    Anew,
+    /// As further names of the same files, which a full disk does not prevent; anew where that cannot be.
+    Linked,
+}
+
 /// Regular files and directories; nothing else stands below the active policy.
-fn copy_tree(from: &Path, to: &Path) -> Result<(), SnapshotError> {
+fn copy_tree(from: &Path, to: &Path, copying: Copying) -> Result<(), SnapshotError> {
     let metadata = from.symlink_metadata().map_err(failed(from, "read"))?;
     make_directory(to, 0o700)?;
     for name in names_in(from)? {
         let (source, target) = (from.join(&name), to.join(&name));
         let kind = source.symlink_metadata().map_err(failed(&source, "read"))?;
         if kind.is_dir() {
-            copy_tree(&source, &target)?;
-        } else if kind.is_file() {
+            copy_tree(&source, &target, copying)?;
+        } else if kind.is_file() && !(copying == Copying::Linked && fs::hard_link(&source, &target).is_ok()) {
             let content = fs::read(&source).map_err(failed(&source, "read"))?;
             let attributes = Attributes {
                 mode: kind.mode() & 0o7777,
@@ -108,71 +141,99 @@ fn give(path: &Path, like: &fs::Metadata) -> io::Result<()> {
     Ok(rustix::fs::chmodat(CWD, path, mode, rustix::fs::AtFlags::empty())?)
 }
 
-/// Brings everything back that `directory` holds. PAM first, then sshd's lines; `reload` lets sshd know; the policy
-/// last, since until then both may ask it.
+/// Brings everything back that `directory` holds. `reload` lets sshd know; what it says is handed on, since the files
+/// are back all the same.
+///
+/// Where tom's lines decided before, they come back with the policy that they ask behind them. Elsewhere the policy
+/// goes last: until then both may ask it.
 pub(crate) fn bring_back(
     directory: &Path,
     reload: impl FnOnce() -> Result<(), String>,
 ) -> Result<Option<String>, SnapshotError> {
-    let enabled = kept(directory, Path::new(ENABLED)).exists();
-    // Where tom's lines were there before, they come back with the policy that they ask behind them.
-    if enabled {
-        bring_policy_back(directory)?;
+    let list = List::read_from(directory)?;
+    let decided = match list.get(Path::new(ENABLED))? {
+        Was::File => configuration::mode_of(&kept(directory, Path::new(ENABLED))) == configuration::Mode::Enforce,
+        Was::Absent | Was::Directory | Was::Tree => false,
+    };
+    if decided {
+        bring_policy_back(directory, &list)?;
+        // Lines that read the keys that were left behind are the ones that go.
+        bring_file_back(directory, &list, Path::new(sshd_lines::DROP_IN))?;
+    } else {
+        bring_tree_back(directory, &list, Path::new(left_keys::DIRECTORY))?;
     }
     for path in DIRECTORIES {
-        bring_directory_back(directory, Path::new(path))?;
+        bring_directory_back(directory, &list, Path::new(path))?;
     }
-    bring_file_back(directory, Path::new(sshd_lines::DROP_IN))?;
-    bring_file_back(directory, Path::new(ENABLED))?;
+    bring_file_back(directory, &list, Path::new(sshd_lines::DROP_IN))?;
+    bring_file_back(directory, &list, Path::new(ENABLED))?;
     let told = reload().err();
-    if !enabled {
-        bring_policy_back(directory)?;
+    if decided {
+        bring_tree_back(directory, &list, Path::new(left_keys::DIRECTORY))?;
+    } else {
+        bring_policy_back(directory, &list)?;
     }
     Ok(told)
 }
 
-fn bring_policy_back(directory: &Path) -> Result<(), SnapshotError> {
-    bring_file_back(directory, Path::new(GOVERNED))?;
-    bring_file_back(directory, Path::new(FALLBACK))?;
-    let (active, returning) = (Path::new(ACTIVE_DIRECTORY), Path::new(RETURNING));
-    remove_tree(returning)?;
-    let copy = kept(directory, active);
-    if !copy.exists() {
-        return remove_tree(active);
+fn bring_policy_back(directory: &Path, list: &List) -> Result<(), SnapshotError> {
+    bring_file_back(directory, list, Path::new(GOVERNED))?;
+    bring_file_back(directory, list, Path::new(FALLBACK))?;
+    bring_tree_back(directory, list, Path::new(ACTIVE_DIRECTORY))?;
+    bring_tree_back(directory, list, Path::new(PREVIOUS))?;
+    active_policy::clear_leftovers()
+        .map_err(|error| failed(Path::new(ACTIVE_DIRECTORY), "tidied")(io::Error::other(error)))
+}
+
+/// In one step, as it was made active.
+fn bring_tree_back(directory: &Path, list: &List, path: &Path) -> Result<(), SnapshotError> {
+    let returning = with_ending(path, ".returning");
+    remove_tree(&returning)?;
+    if list.get(path)? == Was::Absent {
+        return remove_tree(path);
     }
-    copy_tree(&copy, returning)?;
-    match rustix::fs::renameat_with(CWD, returning, CWD, active, RenameFlags::EXCHANGE) {
+    copy_tree(&kept(directory, path), &returning, Copying::Linked)?;
+    match rustix::fs::renameat_with(CWD, &returning, CWD, path, RenameFlags::EXCHANGE) {
         Err(rustix::io::Errno::NOENT) => {
-            file::rename(returning, active).map_err(failed(active, "brought back"))?;
+            file::rename(&returning, path).map_err(failed(path, "brought back"))?;
         }
-        result => result.map_err(|errno| failed(active, "brought back")(errno.into()))?,
+        result => result.map_err(|errno| failed(path, "brought back")(errno.into()))?,
     }
-    remove_tree(returning)?;
-    let parent = active.parent().unwrap_or(Path::new("/"));
+    remove_tree(&returning)?;
+    let parent = path.parent().unwrap_or(Path::new("/"));
     file::make_durable(parent).map_err(failed(parent, "made durable"))
 }
 
-fn bring_file_back(directory: &Path, path: &Path) -> Result<(), SnapshotError> {
-    let copy = kept(directory, path);
-    let _ = file::clear_leftover(path);
-    match file::read(&copy).map_err(failed(&copy, "read"))? {
-        None => file::remove(path).map_err(failed(path, "removed")),
-        Some(before) if file::read(path).ok().flatten().is_some_and(|now| now == before) => Ok(()),
-        Some((content, attributes)) => file::write(path, &content, attributes).map_err(failed(path, "brought back")),
-    }
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
 }
 
-fn bring_directory_back(directory: &Path, path: &Path) -> Result<(), SnapshotError> {
-    let copies = kept(directory, path);
-    let before = names_in(&copies)?;
-    for name in &before {
-        bring_file_back(directory, &path.join(name))?;
+fn bring_file_back(directory: &Path, list: &List, path: &Path) -> Result<(), SnapshotError> {
+    file::clear_leftover(path).map_err(failed(path, "tidied"))?;
+    if list.get(path)? == Was::Absent {
+        return file::remove(path).map_err(failed(path, "removed"));
+    }
+    let copy = kept(directory, path);
+    let before = file::read(&copy).map_err(failed(&copy, "read"))?;
+    let before = before.ok_or_else(|| failed(&copy, "read")(io::ErrorKind::NotFound.into()))?;
+    if file::read(path).ok().flatten().is_some_and(|now| now == before) {
+        return Ok(());
+    }
+    file::put(&copy, path, &before).map_err(failed(path, "brought back"))
+}
+
+fn bring_directory_back(directory: &Path, list: &List, path: &Path) -> Result<(), SnapshotError> {
+    for file in list.files_in(path) {
+        bring_file_back(directory, list, file)?;
     }
     for name in names_in(path)? {
-        let made_by_tool = path == Path::new(pam_lines::PROFILE_STATE) || name.ends_with(".pam-old");
-        if (made_by_tool || name.ends_with(".tom-new")) && !before.contains(&name) {
-            let path = path.join(name);
-            file::remove(&path).map_err(failed(&path, "removed"))?;
+        let file = path.join(&name);
+        let made_by_tool = path == Path::new(pam_lines::PROFILE_STATE);
+        let is_leftover = made_by_tool || LEFTOVERS.iter().any(|ending| name.ends_with(ending));
+        if is_leftover && !list.files_in(path).any(|listed| listed == file) {
+            file::remove(&file).map_err(failed(&file, "removed"))?;
         }
     }
     Ok(())
@@ -187,7 +248,8 @@ fn names_in(directory: &Path) -> Result<Vec<String>, SnapshotError> {
     };
     let mut names = Vec::new();
     for entry in entries {
-        names.extend(entry.map_err(failed(directory, "read"))?.file_name().into_string().ok());
+        let name = entry.map_err(failed(directory, "read"))?.file_name().into_string().ok();
+        names.extend(name.filter(|name| !name.contains(char::is_control)));
     }
     names.sort_unstable();
     Ok(names)

@@ -5,13 +5,15 @@ use crate::change::file;
 use crate::change::left_keys;
 use crate::process::{self, Ran};
 use libtom::host_policy::HostPolicy;
+use rustix::process::Pid;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read};
 use std::net::TcpStream;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tom_host::accounts::Database;
 
 /// sshd's configuration.
@@ -147,13 +149,23 @@ pub(crate) fn reload(reload: Reload) -> Result<(), ConfigurationError> {
             }
         }
     }
-    let Some(pid) = running_daemon() else { return Ok(()) };
+    let pid_file = pid_file();
+    let Some(pid) = running_daemon(&pid_file) else { return Ok(()) };
     check_syntax()?;
+    let before = pid_file.metadata().map(|metadata| (metadata.ino(), metadata.mtime_nsec())).ok();
     rustix::process::kill_process(pid, rustix::process::Signal::HUP)
-        .map_err(|errno| failed(Path::new(PID_FILE), "told of the change")(errno.into()))?;
-    // It starts itself anew with the same PID; where that failed there is none.
-    thread::sleep(Duration::from_millis(200));
-    if running_daemon().is_some() {
+        .map_err(|errno| failed(&pid_file, "told of the change")(errno.into()))?;
+    // It starts itself anew with the same PID, and writes its file again when it listens. Until then it may read its
+    // configuration at any moment, which nobody may change under its hands.
+    let started = Instant::now();
+    while started.elapsed() < SHORT && is_sshd(pid) {
+        let now = pid_file.metadata().map(|metadata| (metadata.ino(), metadata.mtime_nsec())).ok();
+        if now.is_some() && now != before && running_daemon(&pid_file) == Some(pid) {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    if is_sshd(pid) {
         return Ok(());
     }
     Err(ConfigurationError::Command { command: "kill -HUP sshd".to_owned(), said: "sshd is gone".to_owned() })
@@ -164,13 +176,23 @@ pub(crate) fn check_syntax() -> Result<(), ConfigurationError> {
     run(SSHD, &["-t"], SHORT).map(drop)
 }
 
-/// The sshd that no systemd looks after, by its PID file. That outlives its process, and the number may be another's by
-/// now.
-fn running_daemon() -> Option<rustix::process::Pid> {
-    let text = fs::read_to_string(PID_FILE).ok()?;
-    let pid = rustix::process::Pid::from_raw(text.trim().parse().ok()?)?;
-    let name = fs::read_to_string(format!("/proc/{}/comm", pid.as_raw_nonzero())).ok()?;
-    (name.trim_end() == "sshd").then_some(pid)
+/// Where the sshd that no systemd looks after writes its PID.
+fn pid_file() -> PathBuf {
+    let said = run(SSHD, &["-T"], SHORT).map(|ran| ran.stdout).unwrap_or_default();
+    let named = said.lines().find_map(|line| line.strip_prefix("pidfile ")).filter(|path| path.starts_with('/'));
+    PathBuf::from(named.unwrap_or(PID_FILE))
+}
+
+/// That sshd. The file outlives its process, and the number may be another's by now.
+fn running_daemon(pid_file: &Path) -> Option<Pid> {
+    let text = fs::read_to_string(pid_file).ok()?;
+    let pid = Pid::from_raw(text.trim().parse().ok()?)?;
+    is_sshd(pid).then_some(pid)
+}
+
+fn is_sshd(pid: Pid) -> bool {
+    let name = fs::read_to_string(format!("/proc/{}/comm", pid.as_raw_nonzero()));
+    name.is_ok_and(|name| name.trim_end() == "sshd")
 }
 
 /// Does an sshd of this host answer, on one of the ports that its configuration names?
@@ -179,7 +201,8 @@ pub(crate) fn answers() -> Result<(), ConfigurationError> {
     let addresses: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("listenaddress ")).collect();
     for address in &addresses {
         let address = address.replace("0.0.0.0:", "127.0.0.1:").replace("[::]:", "[::1]:");
-        let banner = TcpStream::connect(&address).and_then(|mut stream| {
+        let Ok(address) = address.parse() else { continue };
+        let banner = TcpStream::connect_timeout(&address, SHORT).and_then(|mut stream| {
             stream.set_read_timeout(Some(SHORT))?;
             let mut banner = [0; 4];
             stream.read_exact(&mut banner).map(|()| banner)

@@ -14,7 +14,15 @@ use tom_host::journal;
 /// Something could not be brought back, or a running sshd could not be told: the change stays recorded, and this can be
 /// done again.
 pub(crate) fn undo(why: &str) -> Result<(), Failure> {
-    let change = Change::pending().ok().flatten();
+    let change = match Change::pending() {
+        Ok(Some(change)) => Some(change),
+        Ok(None) => return Err(Failure::not_checked("there is nothing to undo: no change waits")),
+        // What was there before is kept beside a record that is damaged.
+        Err(error) => {
+            output::message(&format!("warning: {}", output::plain(&error.to_string())));
+            None
+        }
+    };
     let told = snapshot::bring_back(&record::before(), || {
         if sshd_lines::is_installed() {
             return sshd_lines::reload(Reload::Yes).map_err(|error| error.to_string());

@@ -8,7 +8,8 @@ use crate::change::{self, rehearsal, sshd_lines, timer};
 use crate::exit::{Exit, Failure};
 use crate::output;
 use tom_host::event::{Event, Field, Kind};
-use tom_host::{journal, sessions};
+use tom_host::sessions::{self, Session};
+use tom_host::{clock, journal};
 
 /// Confirms the change that waits: by a person in a session that is newer than it, or by looking again.
 pub(crate) fn run(options: &ConfirmOptions) -> Result<Exit, Failure> {
@@ -24,9 +25,14 @@ pub(crate) fn run(options: &ConfirmOptions) -> Result<Exit, Failure> {
         change::undo(why)?;
         return Err(Failure::findings(vec![format!("'tom {}' could not be confirmed: {why}", change.command)]));
     }
+    if options.by_check && change.look.is_none_or(|look| clock::since_boot_milliseconds() < look) {
+        // The alarm of another change, which is over.
+        output::message("the change that waits is not to be confirmed by a second look now");
+        return Ok(Exit::Fine);
+    }
     let by = if options.by_check { look_again(&change)? } else { by_person(&change)? };
     record::confirm().map_err(|error| Failure::not_checked(error.to_string()))?;
-    timer::disarm(timer::Alarm::Undo);
+    change::settled();
     if !options.by_check {
         timer::disarm(timer::Alarm::LookAgain);
     }
@@ -41,13 +47,26 @@ pub(crate) fn run(options: &ConfirmOptions) -> Result<Exit, Failure> {
 fn by_person(change: &Change) -> Result<String, Failure> {
     let advice = "log in anew, beside this session, and run 'tom confirm' there (not in tmux or screen, nor over a \
                   connection that was open before)";
-    let session = sessions::ancestor_session()
-        .map_err(|error| Failure::not_checked(format!("which session this is cannot be told: {error}")))?
-        .ok_or_else(|| Failure::findings(vec![format!("this session was not let in by tom: {advice}")]))?;
-    if session.process.started < change.made {
+    let logins =
+        logins().map_err(|error| Failure::not_checked(format!("which session this is cannot be told: {error}")))?;
+    if logins.is_empty() {
+        return Err(Failure::findings(vec![format!("this session was not let in by tom: {advice}")]));
+    }
+    let newer: Vec<&Session> = logins.iter().filter(|login| login.process.started >= change.made).collect();
+    if newer.is_empty() {
         return Err(Failure::findings(vec![format!("this session is older than the change: {advice}")]));
     }
-    session.person.ok_or_else(|| Failure::findings(vec![format!("a machine cannot confirm: {advice}")]))
+    let person = newer.iter().find_map(|login| login.person.clone());
+    person.ok_or_else(|| Failure::findings(vec![format!("a machine cannot confirm: {advice}")]))
+}
+
+/// The logins that this process descends from. What su and sudo opened within an old one proves no new way in.
+fn logins() -> Result<Vec<Session>, sessions::SessionsError> {
+    let lineage = sessions::lineage()?;
+    let mut logins = sessions::live()?;
+    logins
+        .retain(|session| lineage.contains(&session.process) && ["sshd", "login"].contains(&session.service.as_str()));
+    Ok(logins)
 }
 
 /// Without a person: the whole way of a login is tried again, on the host as it is now.

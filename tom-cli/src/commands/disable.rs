@@ -2,8 +2,8 @@
 
 use crate::arguments::DisableOptions;
 use crate::change::candidate::Candidate;
-use crate::change::configuration::{self, ConfigurationError, Mode, Reload};
-use crate::change::record::{self, Change};
+use crate::change::configuration::{self, Mode, Reload};
+use crate::change::record::{self, Change, RecordError, Stage};
 use crate::change::{self, file, left_keys, pam_lines, sshd_lines, timer};
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -11,43 +11,83 @@ use crate::process;
 use libtom::public_key::PublicKey;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tom_host::active_policy::{self, Turn};
 use tom_host::event::{Event, Kind};
-use tom_host::journal;
+use tom_host::{clock, journal};
 
-/// Takes tom's lines out: PAM's first, then sshd's.
+/// When one that was interrupted is undone, in seconds.
+const UNDONE_AFTER: u64 = 120;
+
+/// Takes tom's lines out: PAM's first, then sshd's. Whatever ends it before its end, they come back.
 pub(crate) fn run(options: &DisableOptions) -> Result<Exit, Failure> {
     if options.for_removal {
         return Ok(for_removal());
     }
-    let _turn = change::take_turn()?;
+    let turn = change::take_turn()?;
     if !matches!(Change::pending(), Ok(None)) {
         change::undo("'tom disable' was called")?;
     }
     let mode = configuration::mode();
-    if mode == Mode::Enforce && !options.leave_keys {
+    // Where tom decides nothing its keys are not what sshd shall read.
+    let leaves_keys = options.leave_keys && mode == Mode::Enforce;
+    // What an earlier removal left may be the only way in, too.
+    let leaves_way_in = leaves_keys || options.leave_keys && left_keys::are_left();
+    if (mode == Mode::Enforce || left_keys::are_left()) && !leaves_way_in {
         refuse_lockout(options)?;
     }
-    if options.leave_keys {
-        leave().map_err(Failure::not_checked)?;
+    let not_begun = |error: RecordError| Failure::not_checked(format!("nothing was changed: {error}"));
+    begun(mode).begin().map_err(not_begun)?;
+    if let Err(error) = timer::arm(timer::Alarm::Undo, UNDONE_AFTER) {
+        output::message(&format!("warning: if this is interrupted, only the host's next start undoes it: {error}"));
+    }
+    let done = if leaves_keys {
+        leave(Some(&turn))
     } else {
-        configuration::take_out(Reload::Yes)
-            .and_then(|()| left_keys::clear(Reload::Yes))
+        configuration::take_out(Reload::Yes, Some(&turn)).map_err(|error| error.to_string())
+    };
+    done.and_then(|()| record::confirm().map_err(|error| error.to_string()))
+        .map_err(|error| change::taken_back(Failure::not_checked(error)))?;
+    if !leaves_way_in {
+        left_keys::clear(Reload::Yes)
             .map_err(|error| Failure::not_checked(format!("{error}; run 'tom disable' again")))?;
     }
+    timer::disarm(timer::Alarm::Undo);
     announce(mode);
     Ok(Exit::Fine)
+}
+
+fn begun(mode: Mode) -> Change {
+    let serial = active_policy::with_policy(|active, _| active.serial());
+    let wait = UNDONE_AFTER.saturating_mul(1000);
+    Change {
+        command: "disable".to_owned(),
+        from: mode,
+        to: Mode::NotEnabled,
+        serials: (serial, serial),
+        person: None,
+        stage: Stage::Begun,
+        at: clock::now(),
+        boot: record::boot_id(),
+        made: 0,
+        deadline: clock::since_boot_milliseconds().saturating_add(wait),
+        look: None,
+    }
 }
 
 /// The package goes. Whatever fails is told, and nothing stops it: what stays behind is taken out by the package's own
 /// script.
 fn for_removal() -> Exit {
-    let _turn = change::take_turn().map_err(Failure::report);
+    let turn = change::take_turn().map_err(Failure::report).ok();
     let waits = !matches!(Change::pending(), Ok(None));
     let mode = configuration::mode();
+    let take_out = || configuration::take_out(Reload::Yes, turn.as_ref()).map_err(|error| error.to_string());
     let done = if mode == Mode::Enforce {
-        leave()
+        leave(turn.as_ref()).or_else(|error| {
+            output::message(&format!("the policy's keys could not be left behind: {error}"));
+            take_out()
+        })
     } else {
-        configuration::take_out(Reload::Yes).map_err(|error| error.to_string())
+        take_out()
     };
     if waits {
         // What was there before it is no longer what shall come back.
@@ -63,27 +103,18 @@ fn for_removal() -> Exit {
 }
 
 /// PAM no longer asks tom, and sshd reads the policy's keys as plain lines.
-fn leave() -> Result<(), String> {
-    pam_lines::take_out().map_err(|error| error.to_string())?;
-    let left = Candidate::active().map_err(|failure| failure.messages().join("; ")).and_then(|active| {
-        let here = active.here().map_err(|failure| failure.messages().join("; "))?;
-        left_keys::leave(&here, &active.policy, active.now).map_err(|error| error.to_string())
-    });
-    let enabled = Path::new(configuration::ENABLED);
-    match left {
-        Ok(()) => {
-            output::message(&format!(
-                "the policy's keys stay behind for sshd in {}: {} says so, and how to end that",
-                left_keys::DIRECTORY,
-                sshd_lines::DROP_IN
-            ));
-            file::remove(enabled).map_err(|error| error.to_string())
-        }
-        Err(error) => {
-            output::message(&format!("the policy's keys could not be left behind: {error}"));
-            configuration::take_out(Reload::Yes).map_err(|error: ConfigurationError| error.to_string())
-        }
-    }
+fn leave(turn: Option<&Turn>) -> Result<(), String> {
+    let told = |failure: Failure| failure.messages().join("; ");
+    let active = Candidate::active().map_err(told)?;
+    let here = active.here().map_err(told)?;
+    pam_lines::take_out(turn).map_err(|error| error.to_string())?;
+    left_keys::leave(&here, &active.policy, active.now).map_err(|error| error.to_string())?;
+    output::message(&format!(
+        "the policy's keys stay behind for sshd in {}: {} says so, and how to end that",
+        left_keys::DIRECTORY,
+        sshd_lines::DROP_IN
+    ));
+    file::remove(Path::new(configuration::ENABLED)).map_err(|error| error.to_string())
 }
 
 fn announce(mode: Mode) {

@@ -11,6 +11,7 @@ use crate::exit::{Exit, Failure};
 pub(crate) fn run(options: &EnableOptions) -> Result<Exit, Failure> {
     let outcome = (|| {
         let turn = change::take_turn()?;
+        change::settle_what_waits()?;
         let to = if options.observe { Mode::Observe } else { Mode::Enforce };
         let goal = Goal { command: "enable", to, policy: RehearsedPolicy::Candidate, candidate: Candidate::read()? };
         change::carry_out(&goal, &options.change, &turn)

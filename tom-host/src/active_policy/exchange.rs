@@ -88,7 +88,18 @@ pub struct Exchanged {
 /// The right to exchange the active policy; it ends with the process, or when it is dropped.
 #[derive(Debug)]
 pub struct Turn {
-    _lock: File,
+    lock: File,
+}
+
+impl Turn {
+    /// The turn as an open file, for a program that is started to change something: as long as it runs nobody else has
+    /// the turn, also after this process was killed.
+    ///
+    /// # Errors
+    /// There are no descriptors left.
+    pub fn to_hand_on(&self) -> io::Result<File> {
+        self.lock.try_clone()
+    }
 }
 
 /// Takes the turn. Whoever reads a candidate before and exchanges after it could put an older text, read before another
@@ -98,7 +109,7 @@ pub struct Turn {
 /// Another run has it, or the state directory could have been changed by others than root.
 pub fn take_turn() -> Result<Turn, ExchangeError> {
     TrustedDirectory::open(Path::new(STATE_DIRECTORY))?;
-    lock().map(|lock| Turn { _lock: lock })
+    lock().map(|lock| Turn { lock })
 }
 
 /// Makes a policy the active one. The one before is kept for a rollback.
@@ -133,6 +144,14 @@ pub fn exchange(new: &NewPolicy<'_>, _turn: &Turn) -> Result<Exchanged, Exchange
     warnings.extend(keep_previous().err());
     warnings.extend(clear_away(NEW_FALLBACK).err());
     Ok(Exchanged { warnings })
+}
+
+/// Takes away what a run that was killed left beside the active policy. The caller has the turn.
+///
+/// # Errors
+/// Says what could not be taken away.
+pub fn clear_leftovers() -> Result<(), ExchangeError> {
+    [NEW_DIRECTORY, NEW_FALLBACK, NEW_GOVERNED, OLDER].into_iter().try_for_each(clear_away)
 }
 
 /// What logins would refuse to read must not become active.

@@ -64,7 +64,8 @@ pub(crate) fn run(options: &RehearseOptions) -> Result<Exit, Failure> {
     let turn = active_policy::take_turn().map_err(|error| Failure::not_checked(error.to_string()))?;
     candidate.exchange(&turn)?;
     let here = candidate.here()?;
-    configuration::put_in_place(mode, &here, Reload::No).map_err(|error| Failure::not_checked(error.to_string()))?;
+    configuration::put_in_place(mode, &here, Reload::No, &turn)
+        .map_err(|error| Failure::not_checked(error.to_string()))?;
     tell_changes(&before, &texts());
     // And asked.
     let mut findings = Vec::new();

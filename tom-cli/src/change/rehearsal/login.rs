@@ -198,12 +198,12 @@ impl Login<'_> {
         client.args(["127.0.0.1", COMMAND]);
         let waiting = std::thread::spawn(move || process::finish(client, LONGEST_LOGIN));
         let log = Path::new(SCRATCH).join("sshd.log");
-        let served = self.serve(&listener, &log);
+        let served = self.serve(&listener, &log, || waiting.is_finished());
+        served.map_err(|error| failed(SSHD, error))?;
         let ran: Ran = waiting
             .join()
             .map_err(|_| Failure::not_checked("the rehearsal's client failed"))?
             .map_err(|error| failed(SSH, error))?;
-        served.map_err(|error| failed(SSHD, error))?;
         if ran.success() && ran.stdout.trim() == self.account.uid.to_string() {
             return Ok(Ok(()));
         }
@@ -211,11 +211,15 @@ impl Login<'_> {
     }
 
     /// sshd for one connection (sshd(8), -i), with the host's configuration.
-    fn serve(&self, listener: &TcpListener, log: &Path) -> std::io::Result<()> {
+    fn serve(&self, listener: &TcpListener, log: &Path, client_ended: impl Fn() -> bool) -> std::io::Result<()> {
         let started = Instant::now();
+        let _ = fs::remove_file(log);
         let stream = loop {
+            let has_ended = client_ended();
             match listener.accept() {
                 Ok((stream, _)) => break stream,
+                // What it says is told.
+                Err(_) if has_ended => return Ok(()),
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock && started.elapsed() < LONGEST_LOGIN => {
                     std::thread::sleep(Duration::from_millis(2));
                 }
@@ -223,7 +227,6 @@ impl Login<'_> {
             }
         };
         stream.set_nonblocking(false)?;
-        let _ = fs::remove_file(log);
         let mut sshd = process::command(SSHD);
         sshd.arg("-i").arg("-E").arg(log);
         // What it says more is read by nobody else; the key is an ordinary one, which the host may not take otherwise.

@@ -74,7 +74,8 @@ pub(crate) fn rehearse(mode: Mode, policy: RehearsedPolicy, source: &[u8]) -> Re
     match ran.status.code() {
         Some(0) => Ok(rehearsed),
         Some(1) if !findings.is_empty() => Err(Failure::findings(findings)),
-        _ => Err(not_possible(&ran.said())),
+        // What went well before is no reason.
+        _ => Err(not_possible(&process::Ran { stdout: String::new(), ..ran }.said())),
     }
 }
 
