@@ -40,7 +40,11 @@ fn judge(bytes: &[u8], machine: Option<u16>) -> Option<Finding> {
     };
     // ELF, 64 bits, little endian; then the headers' places.
     if bytes.get(..6) != Some(b"\x7fELF\x02\x01") {
-        return broken("it is no ELF file for this kind of machine");
+        return Some(
+            Finding::critical("module-damaged", "pam_tom.so is no module for this kind of machine")
+                .why("PAM cannot load it, and passes over it as if it were missing")
+                .fix("install the package again"),
+        );
     }
     if let (Some(expected), Some(found)) = (machine, number(18, 2))
         && u64::from(expected) != found

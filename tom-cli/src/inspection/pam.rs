@@ -6,11 +6,10 @@
 mod control;
 mod outcome;
 
-pub(crate) use control::Action;
+pub(crate) use control::{Action, Control};
 pub(crate) use outcome::{Answers, success};
 
 use super::InspectionError;
-use control::Control;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
