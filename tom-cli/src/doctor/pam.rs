@@ -182,7 +182,7 @@ fn stack_faults(
         let what = format!("a refusal of pam_tom in the {name} phase does not stand");
         faults.push((Severity::Critical, "pam-refusal-not-final", what, place));
     }
-    let can = |ours| success(stack, &answers(ours), &enforces, &|asked| asked).is_some();
+    let can = |ours| success(stack, &answers(ours), &enforces, &|_| true).is_some();
     if !can("success") {
         let place = stack.lines.iter().find(|line| enforces(line)).map(Line::place);
         let what = format!("the {name} phase never succeeds, whatever pam_tom answers");
@@ -296,7 +296,7 @@ fn missing_modules(services: &[Service], exists: impl Fn(&str) -> bool) -> Vec<F
             };
             let short = path.replace("/usr/lib/", "/lib/");
             let fails = line.control.as_ref().is_none_or(|control| refuses(control, "module_unknown"));
-            if fails && !is_ours(line) && !exists(&path) && !exists(&short) {
+            if fails && !line.module.is_empty() && !is_ours(line) && !exists(&path) && !exists(&short) {
                 missing.entry(line.module.clone()).or_default().push(line.place());
             }
         }
