@@ -134,7 +134,8 @@ defects! {
     Bookworm machine_everything: "echo 'nagios ALL=(root) NOPASSWD: ALL' >/etc/sudoers.d/x" => ["sudo-edit", "sudo-machine"];
     Bookworm broken_sudoers: "echo 'nonsense (' >/etc/sudoers.d/x" => [] unknown "sudoers";
     Bookworm sudoers_in_ldap: "echo 'sudoers: files sss' >>/etc/nsswitch.conf" => [] unknown "sudoers";
-    Bookworm no_cvtsudoers: "rm /usr/bin/cvtsudoers" => [] unknown "sudoers";
+    Bookworm sudoers_without_cvtsudoers: "rm /usr/bin/cvtsudoers; echo 'acme ALL=(:disk) /bin/cat' >/etc/sudoers.d/x" => ["sudo-run-as-group"];
+    Bookworm broken_sudoers_without_cvtsudoers: "rm /usr/bin/cvtsudoers; echo 'nonsense (' >/etc/sudoers.d/x" => [] unknown "sudoers";
 
     // Other ways to root
     Bookworm polkit_administrator: "mkdir -p /etc/polkit-1/rules.d; echo 'polkit.addAdminRule(function() { return [\"unix-user:acme\"]; });' >/etc/polkit-1/rules.d/10-x.rules" => ["polkit-administrator"];
