@@ -182,6 +182,8 @@ defects! {
     // Clock, surroundings, mode
     Bookworm clock_adrift: "printf '#!/bin/sh\necho no\n' >/usr/bin/timedatectl" => ["clock-not-synchronised"];
     Bookworm clock_unknown: "rm /usr/bin/timedatectl" => [] unknown "clock-synchronised";
+    Bookworm clock_of_a_container: "printf '#!/bin/sh\necho no\n' >/usr/bin/timedatectl; mkdir -p /run/systemd; echo nspawn >/run/systemd/container" => [];
+    Bookworm dropbear_in_a_container: "cp /bin/sleep /usr/sbin/dropbear; setsid unshare --pid --fork /usr/sbin/dropbear 60 >/dev/null 2>&1 &" => [];
     Bookworm environment_file: "echo 'TOM_PERSON=anna' >/root/.pam_environment" => ["environment-file"];
     Bookworm keys_left: "mkdir -p /root/.ssh; echo 'ssh-ed25519 AAAA' >/root/.ssh/authorized_keys" => [] note "authorized-keys-left";
     Bookworm mode_unknown: "echo 'mode = \"enforced\"' >/var/lib/tom/enabled" => [] unknown "mode";

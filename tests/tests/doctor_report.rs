@@ -242,3 +242,50 @@ fn it_only_looks() {
         host.ssh("root").key(&anna()).from(OFFICE).run("id -un").assert_allowed();
     });
 }
+
+/// Every finding stands in docs/doctor.md, and nothing else does.
+#[test]
+fn findings_are_documented() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let documented = std::fs::read_to_string(root.join("docs/doctor.md")).expect("docs/doctor.md");
+    let table = documented.split("## Findings").nth(1).expect("the table");
+    let in_table: Vec<&str> = table
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|word| word.contains('-') || *word == "observing" || *word == "fallback")
+        .collect();
+    let mut source = String::new();
+    for entry in std::fs::read_dir(root.join("tom-cli/src/doctor")).expect("the doctor") {
+        let path = entry.expect("an entry").path();
+        if path.is_file() {
+            let text = std::fs::read_to_string(path).expect("a source");
+            source += text.split("#[cfg(test)]").next().expect("a part");
+        }
+    }
+    let words: String = source.split_whitespace().collect();
+    let mut made: Vec<String> = Vec::new();
+    let openings = ["Finding::critical(\"", "Finding::warning(\"", "Finding::note(\"", "wrong(\""];
+    for opening in openings {
+        made.extend(words.split(opening).skip(1).filter_map(|rest| rest.split('"').next().map(str::to_owned)));
+    }
+    made.extend(
+        words.split('"').filter(|word| word.starts_with("sshd-") || word.starts_with("pam-")).map(str::to_owned),
+    );
+    made.extend(
+        ["change-undone", "change-refused", "lockout-allowed", "break-glass-used", "console-by-password"]
+            .map(str::to_owned),
+    );
+    made.sort();
+    made.dedup();
+    assert!(made.len() > 80, "{made:?}");
+    let undocumented: Vec<&String> =
+        made.iter().filter(|id| !in_table.contains(&id.as_str()) && *id != "sshd-not-asked").collect();
+    assert!(undocumented.is_empty(), "docs/doctor.md lacks {undocumented:?}");
+    let unmade: Vec<&&str> = in_table
+        .iter()
+        .filter(|id| !made.iter().any(|made| made == **id))
+        .filter(|id| !id.starts_with("sudo "))
+        .collect();
+    assert!(unmade.is_empty(), "docs/doctor.md has {unmade:?}");
+}
