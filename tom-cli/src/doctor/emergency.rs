@@ -91,7 +91,7 @@ fn autologin(path: &Path, text: &str) -> Option<Finding> {
     };
     text.lines().any(says).then(|| {
         Finding::warning("console-autologin", "a console logs somebody in by itself")
-            .why("nobody is asked for a token; for a governed account tom's session phase refuses, and the console is closed")
+            .why("nobody is asked for a token; a governed account is refused by the session phase, so the console is shut")
             .fix("take --autologin out")
             .at(path.display().to_string())
     })

@@ -18,7 +18,10 @@ pub(super) fn check(findings: &mut Findings) {
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => findings.add(
             Finding::critical("module-missing", "the module pam_tom.so is missing")
-                .why("PAM passes over it: address, revocation and the person in the log are left to sshd's lines alone, and nobody gets in at the console or by sudo")
+                .why(
+                    "PAM passes over it: address and revocation are left to sshd's lines alone, nobody is named in \
+                     the log, and nobody gets in at the console or by sudo",
+                )
                 .fix("install the package again, or 'tom disable'")
                 .at(path),
         ),
@@ -34,7 +37,7 @@ fn judge(bytes: &[u8], machine: Option<u16>) -> Option<Finding> {
     let broken = |what: &str| {
         Some(
             Finding::critical("module-damaged", format!("the module pam_tom.so is damaged: {what}"))
-                .why("a module that is cut short kills the process that loads it (SIGBUS): every login, sudo and cron job")
+                .why("a module that is cut short kills what loads it (SIGBUS): every login, sudo and cron job")
                 .fix("install the package again at once; until then keep this session open"),
         )
     };

@@ -303,7 +303,7 @@ fn missing_modules(services: &[Service], exists: impl Fn(&str) -> bool) -> Vec<F
     }
     let finding = |(module, places): (String, Vec<String>)| {
         Finding::warning("pam-module-missing", format!("the PAM module {module} is missing"))
-            .why("PAM takes that for a failure, and refuses everybody there; a '-' in front only keeps it from saying so")
+            .why("PAM takes that for a failure, and refuses everybody there, also with a '-' in front")
             .fix("install the package that brings it, or take the line out")
             .at(places.first().cloned().unwrap_or_default())
     };

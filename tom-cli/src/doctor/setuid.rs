@@ -16,7 +16,8 @@ use tom_host::trusted_file;
 
 /// What was seen before.
 const RECORD: &str = "/var/lib/tom/doctor/setuid";
-const HEAD: &str = "# Programs that run as root whoever starts them, as 'tom doctor' has seen them. One path a line.\n# A line that you add is a program that you have looked at.\n";
+const HEAD: &str = "# Programs that run as root whoever starts them, as 'tom doctor' has seen them. One path a line.\n\
+                    # A line that you add is a program that you have looked at.\n";
 const LARGEST: u64 = 4 << 20;
 /// Where programs are looked for. Not below /home and /srv: what of root's is reached there, tom-perm-audit says.
 const DIRECTORIES: [&str; 10] =

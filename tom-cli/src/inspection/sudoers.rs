@@ -1,8 +1,8 @@
 //! Who may become whom by sudo.
 //!
-//! What: the rules and defaults of sudoers, as sudo's own `cvtsudoers` reads them, where it is there; aliases resolved. Why: sudo asks PAM
-//! late and not for everything, so what sudoers says decides whether tom is asked at all. What must never happen: that
-//! a rule which cannot be read counts as none.
+//! What: the rules and defaults of sudoers, aliases resolved, as sudo's own `cvtsudoers` reads them, where it is there.
+//! Why: sudo asks PAM late and not for everything, so what sudoers says decides whether tom is asked at all. What must
+//! never happen: that a rule which cannot be read counts as none.
 
 mod aliases;
 mod cursor;
