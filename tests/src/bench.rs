@@ -39,7 +39,6 @@ pub struct Bench {
     stand_in_hook: Option<String>,
     stand_in_module: Option<String>,
     files: Vec<(String, u32, Vec<u8>)>,
-    enabled: Option<&'static str>,
     tom: bool,
     journal: bool,
     syslog: bool,
@@ -68,7 +67,6 @@ impl Bench {
             stand_in_hook: None,
             stand_in_module: None,
             files: Vec::new(),
-            enabled: None,
             tom: true,
             journal: true,
             syslog: false,
@@ -162,21 +160,6 @@ impl Bench {
         self
     }
 
-    /// The host as `tom enable` leaves it, so that `tom doctor` takes it for one that enforces, with a clock that
-    /// is kept right (what a bench has is the machine's).
-    pub fn enabled(mut self) -> Self {
-        self.enabled = Some("enforce");
-        self.file("/usr/bin/timedatectl", 0o755, "#!/bin/sh\necho yes\n")
-    }
-
-    /// The host as `tom enable --observe` leaves it: no lines in sshd's configuration, PAM's only observe.
-    pub fn observing(mut self) -> Self {
-        self.enabled = Some("observe");
-        self.sshd_layers.none = true;
-        self.pam_layers = PamLayers::OBSERVING;
-        self.file("/usr/bin/timedatectl", 0o755, "#!/bin/sh\necho yes\n")
-    }
-
     /// A file of root's, written before anything starts.
     pub fn file(mut self, path: &str, mode: u32, bytes: impl Into<Vec<u8>>) -> Self {
         self.files.push((path.to_owned(), mode, bytes.into()));
@@ -231,10 +214,6 @@ impl Bench {
             host.write_policy(policy);
             host.run(["tom", "apply", "--now"]).expect_success();
         }
-        if let Some(mode) = self.enabled {
-            let text = format!("mode = \"{mode}\"\nsince = \"2026-11-01T10:00:00Z\"\n");
-            host.write("/var/lib/tom/enabled", 0o640, text);
-        }
         if self.sshd {
             let sshd = Sshd::start(host.namespace());
             host.set_sshd(sshd);
@@ -264,7 +243,7 @@ impl Bench {
             artefacts::install(&root, HOOK, script.as_bytes(), 0o755);
         }
         let drop_ins = "/etc/ssh/sshd_config.d";
-        if (self.tom || self.stand_in_hook.is_some()) && !self.sshd_layers.none {
+        if self.tom || self.stand_in_hook.is_some() {
             let text = self.sshd_layers.drop_in(&self.governed_users, &self.governed_groups);
             artefacts::install(&root, &format!("{drop_ins}/10-tom.conf"), text.as_bytes(), 0o644);
         }

@@ -9,23 +9,8 @@ use crate::host::Host;
 use crate::release::Release;
 
 /// An enforcing host of the sample company without anything wrong: a break-glass key in the policy, no passwords of
-/// governed accounts.
+/// governed accounts, a clock that is kept right (a bench has the machine's).
 pub fn sound(release: Release) -> Bench {
-    bare(release).enabled()
-}
-
-/// The same, only observing.
-pub fn observing(release: Release) -> Bench {
-    bare(release).observing()
-}
-
-/// Its policy.
-#[must_use]
-pub fn policy() -> String {
-    company::policy_with("label  = \"red\"", "label  = \"red\"\nbreak-glass = true")
-}
-
-fn bare(release: Release) -> Bench {
     Bench::on(release)
         .account(Account::person("deploy", 2101).locked())
         .account(Account::person("archive", 2102).locked())
@@ -33,7 +18,34 @@ fn bare(release: Release) -> Bench {
         .account(Account::person("beta", 3002))
         .governed(&["deploy", "archive"])
         .file("/usr/local/sbin/backup-job", 0o755, company::BACKUP_JOB)
+        .file("/usr/bin/timedatectl", 0o755, "#!/bin/sh\necho yes\n")
+        // What `tom enable` leaves, beside the lines in sshd's and PAM's configuration that every bench has.
+        .file("/var/lib/tom/enabled", 0o640, "mode = \"enforce\"\nsince = \"2026-11-01T10:00:00Z\"\n")
         .policy(&policy())
+}
+
+/// The same, only observing.
+///
+/// # Panics
+/// If it does not become one.
+#[must_use]
+pub fn observing(release: Release) -> Host {
+    let host = sound(release).start();
+    host.run(["sh", "-ec", OBSERVE]).expect_success();
+    host
+}
+
+/// As `tom enable --observe` leaves a host: no line in sshd's configuration, and PAM's refuse nothing.
+const OBSERVE: &str = "rm /etc/ssh/sshd_config.d/10-tom.conf
+    sed -i s/enforce/observe/ /var/lib/tom/enabled
+    cd /etc/pam.d
+    sed -i /pam_tom/d login su sudo sudo-i
+    sed -i '/pam_tom/s/\\[.*/[default=ignore] pam_tom.so observe/' common-account common-session*";
+
+/// The policy of these hosts.
+#[must_use]
+pub fn policy() -> String {
+    company::policy_with("label  = \"red\"", "label  = \"red\"\nbreak-glass = true")
 }
 
 /// What `tom doctor --json` says.

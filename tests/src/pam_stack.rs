@@ -14,27 +14,20 @@ pub(crate) struct PamLayers {
     pub(crate) auth: bool,
     pub(crate) account: bool,
     pub(crate) session: bool,
-    pub(crate) observe: bool,
 }
 
 impl PamLayers {
-    pub(crate) const ALL: Self = Self { auth: true, account: true, session: true, observe: false };
-    /// Account and session, refusing nothing.
-    pub(crate) const OBSERVING: Self = Self { auth: false, account: true, session: true, observe: true };
+    pub(crate) const ALL: Self = Self { auth: true, account: true, session: true };
 
     /// Writes the lines below `root` as pam-auth-update would (bench_itself.rs compares), which
     /// takes far longer than a login.
     pub(crate) fn write(self, root: &Path) {
-        let line = |phase: &str| match self.observe {
-            true => format!("{phase}\t[default=ignore]\tpam_tom.so observe\n"),
-            false => profile_line(phase),
-        };
         if self.account {
-            insert(root, "common-account", PROFILE_END, &line("account"));
+            insert(root, "common-account", PROFILE_END, &profile_line("account"));
         }
         if self.session {
-            insert(root, "common-session", PROFILE_END, &line("session"));
-            insert(root, "common-session-noninteractive", PROFILE_END, &line("session"));
+            insert(root, "common-session", PROFILE_END, &profile_line("session"));
+            insert(root, "common-session-noninteractive", PROFILE_END, &profile_line("session"));
         }
         if self.auth {
             // su-l includes su.

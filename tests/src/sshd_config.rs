@@ -17,15 +17,13 @@ pub struct SshdLayers {
     pub hook: bool,
     /// `PubkeyAuthOptions verify-required`.
     pub pin_option: bool,
-    /// None of tom's lines at all.
-    pub none: bool,
 }
 
 impl SshdLayers {
     /// As the product installs it.
     #[must_use]
     pub fn all() -> Self {
-        Self { hook: true, pin_option: true, none: false }
+        Self { hook: true, pin_option: true }
     }
 
     /// The drop-in for these governed accounts: one block by name, one by group.

@@ -153,7 +153,7 @@ fn with_journal(host: &Host) {
 on_each_release! {
     /// A host that only observes says so first, in every format, and what it would have refused.
     fn observing_cannot_be_mistaken(release) {
-        let host = observing(release).start();
+        let host = observing(release);
         with_journal(&host);
         let examined = Examined::of(&host);
         check_schema(&examined);
@@ -178,7 +178,8 @@ on_each_release! {
 
     /// pam_tom is not asked: there is nothing to observe.
     fn observing_without_pam(release) {
-        let host = observing(release).sshd_drop_in("05-x.conf", "UsePAM no\n").start();
+        let host = observing(release);
+        host.write("/etc/ssh/sshd_config.d/05-x.conf", 0o644, "UsePAM no\n");
         with_journal(&host);
         assert_eq!(Examined::of(&host).ids(), ["sshd-use-pam", "observing"]);
     }
