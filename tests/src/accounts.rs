@@ -11,6 +11,9 @@ pub const PASSWORD: &str = "bench-password";
 const PASSWORD_HASH: &str =
     "$6$bench$KPKgHNbzf5O7L5CsfGuyBalHgoEyQ3Ul/TZbk0MSM7pK0Rrv2zAyaU833JNXRzm5sQlRkfjk.TIVQVBuXvp5M.";
 
+/// The shell of system accounts.
+const NO_SHELL: &str = "/usr/sbin/nologin";
+
 /// A user of the host.
 #[derive(Clone, Debug)]
 pub struct Account {
@@ -29,11 +32,17 @@ impl Account {
         Self { name: name.to_owned(), uid, groups: Vec::new(), password: true, shell }
     }
 
-    /// A system account without a password or a shell.
+    /// The same without a password: nobody logs in to it by one.
+    #[must_use]
+    pub fn locked(mut self) -> Self {
+        self.password = false;
+        self
+    }
+
+    /// A system account without a password, a shell or a home directory.
     #[must_use]
     pub fn system(name: &str, uid: u32) -> Self {
-        let shell = "/usr/sbin/nologin";
-        Self { name: name.to_owned(), uid, groups: Vec::new(), password: false, shell }
+        Self { name: name.to_owned(), uid, groups: Vec::new(), password: false, shell: NO_SHELL }
     }
 
     /// Puts the account into this group too, made now if the host lacks it.
@@ -51,7 +60,12 @@ impl Account {
     pub(crate) fn add_to(&self, root: &Path) {
         let Self { name, uid, .. } = self;
         let own_group = if *uid == 0 { 0 } else { *uid };
-        let home = if *uid == 0 { format!("/root-of-{name}") } else { format!("/home/{name}") };
+        let home = match *uid {
+            0 => format!("/root-of-{name}"),
+            // As Debian's policy has it for system accounts that own no files.
+            _ if self.shell == NO_SHELL => "/nonexistent".to_owned(),
+            _ => format!("/home/{name}"),
+        };
         let mut passwd = read(root, "etc/passwd");
         let mut shadow = read(root, "etc/shadow");
         let mut group = read(root, "etc/group");
@@ -68,6 +82,9 @@ impl Account {
         write(root, "etc/shadow", &shadow);
         write(root, "etc/group", &group);
 
+        if self.shell == NO_SHELL {
+            return;
+        }
         let home = root.join(home.trim_start_matches('/'));
         fs::create_dir_all(&home).expect("a home directory");
         fs::set_permissions(&home, fs::Permissions::from_mode(0o750)).expect("its mode");

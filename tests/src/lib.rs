@@ -46,6 +46,7 @@ mod command;
 pub mod company;
 mod connection;
 pub mod evidence;
+pub mod examined;
 pub mod faults;
 mod host;
 mod journal;

@@ -73,11 +73,11 @@ fn judge(processes: &[Process], ports: impl Fn(u32) -> Vec<String>) -> Vec<Findi
             Asks::Itself => Finding::critical("other-daemon", format!("{called} runs, and does not ask PAM"))
                 .why("whom it lets in, and from where, the policy does not say")
                 .fix("stop it, and take its package out"),
-            Asks::Either => Finding::warning("other-daemon", format!("{called} runs, and may have passwords of its own"))
+            Asks::Either => Finding::warning("other-daemon", format!("{called} runs, maybe with own passwords"))
                 .why("where it does not ask PAM, the policy does not say whom it lets in")
                 .fix("stop it; or see that it asks PAM and gives no account an administrator's rights"),
             Asks::InTheClear => Finding::warning("other-daemon", format!("{called} runs, without encryption"))
-                .why("passwords go over the network in the clear; administrators it lets in by PAM alone, where tom refuses them")
+                .why("passwords go over the network in the clear, also those that are in use elsewhere")
                 .fix("stop it, and take its package out"),
         };
         Some(finding.at(place))

@@ -85,11 +85,13 @@ fn debug_shell() -> Finding {
 }
 
 fn autologin(path: &Path, text: &str) -> Option<Finding> {
-    let says =
-        |line: &str| !line.trim().starts_with(['#', ';']) && (line.contains("--autologin") || line.contains(" -a "));
+    let says = |line: &str| {
+        let is_getty = line.trim().starts_with("ExecStart=") && line.contains("getty");
+        is_getty && (line.contains("--autologin") || line.contains(" -a "))
+    };
     text.lines().any(says).then(|| {
         Finding::warning("console-autologin", "a console logs somebody in by itself")
-            .why("nobody is asked for a token; for a governed account tom's session phase refuses, and the console is closed")
+            .why("nobody is asked for a token; a governed account is refused by the session phase, so the console is shut")
             .fix("take --autologin out")
             .at(path.display().to_string())
     })

@@ -29,8 +29,8 @@ pub(super) fn check(facts: &Facts, findings: &mut Findings) {
         }
         if text(VARIABLES).is_ok_and(|text| text.lines().any(|line| line.trim_start().starts_with("TOM_"))) {
             findings.add(
-                Finding::warning("environment-file", format!("a file of {} sets TOM_PERSON, TOM_KEY or TOM_MACHINE", account.name))
-                    .why("programs that go by these variables take the person in the session for another; the journal does not")
+                Finding::warning("environment-file", format!("a file of {} sets variables of tom's", account.name))
+                    .why("programs that go by them take the person for another; the journal does not")
                     .fix("take the lines out")
                     .at(home.join(VARIABLES).display().to_string()),
             );

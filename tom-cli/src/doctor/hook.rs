@@ -63,7 +63,7 @@ pub(super) fn check(facts: &Facts, findings: &mut Findings) {
 fn broken(how: &str) -> Finding {
     Finding::critical("hook-fails", format!("tom-authorized-keys {how}"))
         .why("sshd takes keys from nowhere else: no administrator gets in")
-        .fix("its journal says why ('journalctl -t tom-authorized-keys'); often the active policy cannot be read by the group _tom")
+        .fix("'journalctl -t tom-authorized-keys' says why; often the group _tom cannot read the active policy")
         .at(HOOK)
 }
 

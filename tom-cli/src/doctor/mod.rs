@@ -45,8 +45,10 @@ pub(crate) fn examine() -> Report {
         Vec::new()
     });
     let enforces = enabled.mode.enforces();
-    if enforces {
+    if enabled.mode != mode::Mode::NotEnabled {
         sshd::check(&facts, &processes, &mut findings);
+    }
+    if enforces {
         hook::check(&facts, &mut findings);
         environment::check(&facts, &mut findings);
     }

@@ -18,7 +18,10 @@ pub(super) fn check(findings: &mut Findings) {
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => findings.add(
             Finding::critical("module-missing", "the module pam_tom.so is missing")
-                .why("PAM passes over it: address, revocation and the person in the log are left to sshd's lines alone, and nobody gets in at the console or by sudo")
+                .why(
+                    "PAM passes over it: address and revocation are left to sshd's lines alone, nobody is named in \
+                     the log, and nobody gets in at the console or by sudo",
+                )
                 .fix("install the package again, or 'tom disable'")
                 .at(path),
         ),
@@ -34,13 +37,17 @@ fn judge(bytes: &[u8], machine: Option<u16>) -> Option<Finding> {
     let broken = |what: &str| {
         Some(
             Finding::critical("module-damaged", format!("the module pam_tom.so is damaged: {what}"))
-                .why("a module that is cut short kills the process that loads it (SIGBUS): every login, sudo and cron job")
+                .why("a module that is cut short kills what loads it (SIGBUS): every login, sudo and cron job")
                 .fix("install the package again at once; until then keep this session open"),
         )
     };
     // ELF, 64 bits, little endian; then the headers' places.
     if bytes.get(..6) != Some(b"\x7fELF\x02\x01") {
-        return broken("it is no ELF file for this kind of machine");
+        return Some(
+            Finding::critical("module-damaged", "pam_tom.so is no module for this kind of machine")
+                .why("PAM cannot load it, and passes over it as if it were missing")
+                .fix("install the package again"),
+        );
     }
     if let (Some(expected), Some(found)) = (machine, number(18, 2))
         && u64::from(expected) != found

@@ -3,7 +3,7 @@
 use super::facts::{Facts, listed};
 use super::finding::{Finding, Findings, Severity};
 use super::mode::Mode;
-use crate::inspection::pam::{self, Answers, Line, Phase, Service, Stack, success};
+use crate::inspection::pam::{self, Action, Answers, Control, Line, Phase, Service, Stack, success};
 use libtom::policy::{self, EXEMPT_SERVICES};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -96,15 +96,11 @@ fn enforcing(services: &[Service], is_exempt: &dyn Fn(&str) -> bool) -> Vec<Find
             }
         })
         .collect();
-    let mut places: Vec<String> =
-        our_lines(services).filter(|(.., line)| observes(line)).map(|(.., line)| line.place()).collect();
-    places.sort();
-    places.dedup();
-    findings.extend(places.into_iter().map(|place| {
-        Finding::critical("pam-observe-line", "a line of pam_tom only observes, and this host is to enforce")
-            .why("it refuses nothing")
+    findings.extend(one_for_all(places(services, &observes)).map(|places| {
+        Finding::critical("pam-observe-line", "pam_tom only observes in some line, and this host is to enforce")
+            .why("it refuses nothing there")
             .fix("'tom enable' writes the lines that enforce")
-            .at(place)
+            .at(places)
     }));
     findings.extend(unknown_options(services));
     findings
@@ -120,6 +116,10 @@ fn advice(id: &str) -> (&'static str, &'static str) {
         "pam-refusal-not-final" => {
             ("what pam_tom refuses gets in all the same", "the control has to be the one that 'tom enable' writes")
         }
+        "pam-shut" => (
+            "everybody is refused there, administrators too",
+            "look for a jump past the last line, and for a module that always fails",
+        ),
         "pam-only-module" => (
             "pam_tom says nothing of ordinary users, and where nobody else says something, PAM refuses",
             "another module has to answer too, such as pam_unix in common-account",
@@ -182,8 +182,12 @@ fn stack_faults(
         let what = format!("a refusal of pam_tom in the {name} phase does not stand");
         faults.push((Severity::Critical, "pam-refusal-not-final", what, place));
     }
-    let can = |ours| success(stack, &answers(ours), &enforces, &|asked| asked).is_some();
-    if can("success") && !can("ignore") {
+    let can = |ours| success(stack, &answers(ours), &enforces, &|_| true).is_some();
+    if !can("success") {
+        let place = stack.lines.iter().find(|line| enforces(line)).map(Line::place);
+        let what = format!("the {name} phase never succeeds, whatever pam_tom answers");
+        faults.push((Severity::Critical, "pam-shut", what, place));
+    } else if !can("ignore") {
         let place = stack.lines.iter().find(|line| enforces(line)).map(Line::place);
         let what = format!("pam_tom is the only module that answers in the {name} phase");
         faults.push((Severity::Critical, "pam-only-module", what, place));
@@ -198,22 +202,21 @@ fn is_behind(stack: &Stack, line: &Line, ours: &Line) -> bool {
 
 /// Whether our own line's control is one that does not refuse.
 fn control_lets_pass(stack: &Stack, enforces: &dyn Fn(&Line) -> bool, refusal: &str) -> bool {
-    use crate::inspection::pam::Action::{Bad, Die};
     let ours = stack.lines.iter().find(|line| enforces(line));
-    ours.and_then(|line| line.control.as_ref()).is_some_and(|control| !matches!(control.on(refusal), Bad | Die))
+    ours.and_then(|line| line.control.as_ref()).is_some_and(|control| !refuses(control, refusal))
+}
+
+fn refuses(control: &Control, answer: &str) -> bool {
+    matches!(control.on(answer), Action::Bad | Action::Die)
 }
 
 fn observing(services: &[Service]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut places: Vec<String> =
-        our_lines(services).filter(|(.., line)| !observes(line)).map(|(.., line)| line.place()).collect();
-    places.sort();
-    places.dedup();
-    findings.extend(places.into_iter().map(|place| {
-        Finding::critical("pam-enforcing-line", "a line of pam_tom refuses, and this host is only to observe")
+    findings.extend(one_for_all(places(services, &|line| !observes(line))).map(|places| {
+        Finding::critical("pam-enforcing-line", "pam_tom refuses in some line, and this host is only to observe")
             .why("administrators may be refused on a host of which everybody thinks that it refuses nobody")
             .fix("'tom enable --observe' writes the lines that observe")
-            .at(place)
+            .at(places)
     }));
     for phase in [Phase::Account, Phase::Session] {
         let sshd = services.iter().find(|service| service.name == "sshd");
@@ -231,17 +234,26 @@ fn observing(services: &[Service]) -> Vec<Finding> {
 }
 
 /// Lines of ours on a host that is not enabled.
-fn left_behind(services: &[Service]) -> Vec<Finding> {
-    let mut places: Vec<String> = our_lines(services).map(|(.., line)| line.place()).collect();
+fn left_behind(services: &[Service]) -> Option<Finding> {
+    one_for_all(places(services, &|_| true)).map(|places| {
+        Finding::warning("pam-line-left", "lines of pam_tom are left in PAM, and this host is not enabled")
+            .why("they decide logins, or stop them where the module is gone")
+            .fix("'tom disable' takes them out, 'tom enable' makes use of them")
+            .at(places)
+    })
+}
+
+/// Where our lines of some kind stand, each place once.
+fn places(services: &[Service], wanted: &dyn Fn(&Line) -> bool) -> Vec<String> {
+    let mut places: Vec<String> =
+        our_lines(services).filter(|(.., line)| wanted(line)).map(|(.., line)| line.place()).collect();
     places.sort();
     places.dedup();
-    let left = |place: String| {
-        Finding::warning("pam-line-left", "a line of pam_tom is left in PAM, and this host is not enabled")
-            .why("it decides logins, or stops them where the module is gone")
-            .fix("'tom disable' takes it out, 'tom enable' makes use of it")
-            .at(place)
-    };
-    places.into_iter().map(left).collect()
+    places
+}
+
+fn one_for_all(places: Vec<String>) -> Option<String> {
+    (!places.is_empty()).then(|| places.join(", "))
 }
 
 fn unknown_options(services: &[Service]) -> Vec<Finding> {
@@ -272,7 +284,7 @@ fn faults(services: &[Service]) -> Vec<Finding> {
     faults.collect()
 }
 
-/// Modules that are named and not there. A line with `-` in front is meant for that.
+/// Modules that are named and not there, where that counts as a failure.
 fn missing_modules(services: &[Service], exists: impl Fn(&str) -> bool) -> Vec<Finding> {
     let mut missing: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for service in services {
@@ -283,14 +295,15 @@ fn missing_modules(services: &[Service], exists: impl Fn(&str) -> bool) -> Vec<F
                 format!("{}/{}", modules(), line.module)
             };
             let short = path.replace("/usr/lib/", "/lib/");
-            if !line.silent && !is_ours(line) && !exists(&path) && !exists(&short) {
+            let fails = line.control.as_ref().is_none_or(|control| refuses(control, "module_unknown"));
+            if fails && !line.module.is_empty() && !is_ours(line) && !exists(&path) && !exists(&short) {
                 missing.entry(line.module.clone()).or_default().push(line.place());
             }
         }
     }
     let finding = |(module, places): (String, Vec<String>)| {
         Finding::warning("pam-module-missing", format!("the PAM module {module} is missing"))
-            .why("the line counts as a failure, or is passed over, as its control says")
+            .why("PAM takes that for a failure, and refuses everybody there, also with a '-' in front")
             .fix("install the package that brings it, or take the line out")
             .at(places.first().cloned().unwrap_or_default())
     };

@@ -52,7 +52,11 @@ pub(super) fn check(facts: &Facts, findings: &mut Findings) {
         Err(error) => findings.add(unusable(format!("the active policy cannot be used: {error}")).at(ACTIVE_DIRECTORY)),
     }
     if let Err(error) = active_policy::revoked() {
-        findings.add(unusable(format!("the list of revoked keys cannot be used: {error}")).at("/var/lib/tom/revoked"));
+        findings.add(
+            unusable(format!("the list of revoked keys cannot be used: {error}"))
+                .fix("put the file in order by hand: whose key a damaged line was, nobody else knows")
+                .at("/var/lib/tom/revoked"),
+        );
     }
     if resolved.is_ok() {
         findings.add_all(stand_ins());

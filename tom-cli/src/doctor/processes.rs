@@ -15,13 +15,18 @@ pub(super) struct Process {
     pub(super) command_line: Vec<String>,
 }
 
-/// All processes that have a program (kernel threads have none). Those that end meanwhile are left out.
+/// All processes of this host that have a program (kernel threads have none): those of containers have accounts of
+/// their own. Those that end meanwhile are left out.
 pub(super) fn all() -> io::Result<Vec<Process>> {
     let mut processes = Vec::new();
+    let ours = fs::read_link("/proc/self/ns/pid")?;
     for entry in fs::read_dir("/proc")? {
         let directory = entry?.path();
         let Some(pid) = directory.file_name().and_then(|name| name.to_str()?.parse().ok()) else { continue };
         let Ok(exe) = fs::read_link(directory.join("exe")) else { continue };
+        if fs::read_link(directory.join("ns/pid")).is_ok_and(|theirs| theirs != ours) {
+            continue;
+        }
         let name = fs::read_to_string(directory.join("comm")).unwrap_or_default().trim_end().to_owned();
         let bytes = fs::read(directory.join("cmdline")).unwrap_or_default();
         let words = bytes.split(|byte| *byte == 0).filter(|word| !word.is_empty());

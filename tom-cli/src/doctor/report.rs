@@ -100,7 +100,7 @@ impl Report {
         let mode = self.enabled.mode.in_words();
         let mode = if self.enabled.mode == Mode::Enforce { paint.green(mode) } else { paint.red(mode) };
         let host = if self.host.is_empty() { "this host" } else { &self.host };
-        let since = self.enabled.since.map(|since| format!(" since {since}")).unwrap_or_default();
+        let since = self.enabled.since.map(|since| format!(" (since {since})")).unwrap_or_default();
         let mut text = format!("{} {mode}{since}\n", paint.bold(&output::plain(&format!("{host}:"))));
         if let Some(would_refuse) = &self.would_refuse {
             text.push_str(&observed(would_refuse, paint));

@@ -16,11 +16,14 @@ use tom_host::trusted_file;
 
 /// What was seen before.
 const RECORD: &str = "/var/lib/tom/doctor/setuid";
-const HEAD: &str = "# Programs that run as root whoever starts them, as 'tom doctor' has seen them. One path a line.\n# A line that you add is a program that you have looked at.\n";
+const HEAD: &str = "# Programs that run as root whoever starts them, as 'tom doctor' has seen them. One path a line.\n\
+                    # A line that you add is a program that you have looked at.\n";
 const LARGEST: u64 = 4 << 20;
-/// Where programs are looked for. Customers' files are not: what is setuid root there, root has put there.
-const DIRECTORIES: [&str; 12] =
-    ["/usr", "/bin", "/sbin", "/lib", "/opt", "/etc", "/root", "/srv", "/var/lib", "/var/tmp", "/tmp", "/home"];
+/// Where programs are looked for. Not below /home and /srv: what of root's is reached there, tom-perm-audit says.
+const DIRECTORIES: [&str; 10] =
+    ["/usr", "/bin", "/sbin", "/lib", "/opt", "/etc", "/var/lib", "/var/tmp", "/tmp", "/dev/shm"];
+/// File systems that are not the host's own.
+const FOREIGN: [&str; 8] = ["nfs", "nfs4", "cifs", "proc", "sysfs", "cgroup2", "fuse", "autofs"];
 /// Below these there may be millions of files; a walk that is too long says so.
 const PATIENCE: Duration = Duration::from_secs(12);
 /// Shells and interpreters: setuid, each is a root shell.
@@ -105,14 +108,17 @@ struct Walk<'w> {
 }
 
 impl Walk<'_> {
-    /// Goes through a directory of the file system that it is on; false if there was no time for all of it.
+    /// Goes through a directory; false if there was no time for all of it.
     fn directory(&mut self, path: &Path, device: Option<u64>) -> bool {
         // A link (/bin to usr/bin) leads to what is looked at anyway.
         let Ok(metadata) = fs::symlink_metadata(path) else { return true };
-        if !metadata.is_dir() || device.is_some_and(|device| device != metadata.dev()) {
+        let is_of_root = metadata.uid() == 0 && metadata.mode() & 0o001 == 0;
+        let is_roots_alone = is_of_root && (metadata.mode() & 0o010 == 0 || metadata.gid() == 0);
+        // What nobody but root can reach (images of containers) makes nobody root.
+        if !metadata.is_dir() || is_roots_alone {
             return true;
         }
-        if device.is_none() && ignores_setuid(path) {
+        if device != Some(metadata.dev()) && counts_for_nothing(path) {
             return true;
         }
         let Ok(entries) = fs::read_dir(path) else { return true };
@@ -164,15 +170,18 @@ fn is_root_by_capabilities(value: &[u8]) -> bool {
     ROOT_CAPABILITIES.iter().any(|capability| permitted & 1_u64.wrapping_shl(*capability) != 0)
 }
 
-/// A file system on which setuid counts for nothing.
-fn ignores_setuid(path: &Path) -> bool {
+/// Whether the file system mounted there is one on which setuid counts for nothing, or none of the host's own.
+fn counts_for_nothing(path: &Path) -> bool {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    let mut options = mounts.lines().filter_map(|line| {
+    let mut mounted = mounts.lines().filter_map(|line| {
         let mut fields = line.split(' ').skip(1);
-        let point = fields.next()?;
-        (Path::new(point) == path).then(|| fields.nth(1).unwrap_or_default().to_owned())
+        let (point, kind, options) = (fields.next()?, fields.next()?, fields.next()?);
+        (Path::new(point) == path).then(|| (kind.to_owned(), options.to_owned()))
     });
-    options.next_back().is_some_and(|options| options.split(',').any(|option| option == "nosuid"))
+    mounted.next_back().is_some_and(|(kind, options)| {
+        FOREIGN.contains(&kind.split('.').next().unwrap_or_default())
+            || options.split(',').any(|option| option == "nosuid")
+    })
 }
 
 /// The paths of the record, and when it was written.

@@ -2,11 +2,15 @@
 
 use super::facts::{Facts, listed};
 use super::finding::{Finding, Findings};
+use super::mode::Mode;
 use super::processes::Process;
 use crate::inspection::InspectionError;
 use crate::inspection::sshd::{self, Configuration, Consequence, Daemon, Shortfall, Standing};
 use std::collections::BTreeMap;
 use std::path::Path;
+
+/// Without these pam_tom is not asked, or not told the truth, and sees nothing to observe.
+const NEEDED_TO_OBSERVE: [&str; 3] = ["usepam", "pamservicename", "usedns"];
 
 /// Asks each sshd.
 pub(super) fn check(facts: &Facts, processes: &[Process], findings: &mut Findings) {
@@ -25,7 +29,10 @@ pub(super) fn check(facts: &Facts, processes: &[Process], findings: &mut Finding
         let found = Configuration::read(&daemon.configuration)
             .and_then(|configuration| Ok((sshd::standing(&configuration), sshd::inspect(daemon, &accounts)?)));
         match found {
-            Ok((standing, inspection)) => {
+            Ok((standing, mut inspection)) => {
+                if facts.enabled.mode == Mode::Observe {
+                    inspection.shortfalls.retain(|shortfall| NEEDED_TO_OBSERVE.contains(&shortfall.keyword));
+                }
                 findings.add_all(judge(daemon, root_is_granted, &standing, &inspection.shortfalls));
                 for reason in inspection.not_asked {
                     findings.not_known("sshd-not-asked", "what sshd does for some kind of connection", reason);
@@ -100,9 +107,14 @@ fn judge(daemon: &Daemon, root_is_granted: bool, standing: &Standing, shortfalls
                 ))
                 .at(sshd::CONFIGURATION)
         } else {
+            let fix = if usual {
+                "'tom enable' writes the Match lines for every governed account anew".to_owned()
+            } else {
+                format!("stop that sshd; or let its configuration include {} before anything else", sshd::DROP_IN)
+            };
             Finding::critical("sshd-account-not-covered", format!("tom's lines do not count for {names}{which}"))
                 .why("the policy governs the account, and sshd lets it in by other keys, and by password if it has one")
-                .fix("'tom enable' writes the Match lines for every governed account anew")
+                .fix(fix)
                 .at(daemon.configuration.display().to_string())
         });
     }

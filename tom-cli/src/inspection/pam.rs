@@ -6,11 +6,10 @@
 mod control;
 mod outcome;
 
-pub(crate) use control::Action;
+pub(crate) use control::{Action, Control};
 pub(crate) use outcome::{Answers, success};
 
 use super::InspectionError;
-use control::Control;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -22,6 +21,8 @@ const DIRECTORIES: [&str; 2] = ["/etc/pam.d", "/usr/lib/pam.d"];
 const OTHER: &str = "other";
 /// Linux-PAM's own bound.
 const DEEPEST_INCLUDE: usize = 32;
+/// The control of a line that decides nothing.
+const NOTHING: &str = "[default=ignore]";
 /// Parts of other services, no services themselves.
 const PART: &str = "common-";
 
@@ -60,7 +61,7 @@ pub(crate) struct Line {
     pub(crate) control: Option<Control>,
     /// The control as it is written.
     pub(crate) control_text: String,
-    /// As it is written: a name or a path.
+    /// As it is written: a name or a path; empty for the line that begins a substack.
     pub(crate) module: String,
     pub(crate) arguments: Vec<String>,
     /// `-` before the phase: not told of if the module is missing.
@@ -191,20 +192,27 @@ fn add_file(
             continue;
         }
         let control_text = take_word(&mut rest).unwrap_or_default();
-        let Some(module) = take_word(&mut rest) else {
+        let Some(name) = take_word(&mut rest) else {
             service.faults.push(format!("{place}: a line without a module"));
             continue;
         };
         match control_text.to_ascii_lowercase().as_str() {
-            "include" => include(service, &module, &place, (Some(phase), depth, nesting))?,
-            "substack" => include(service, &module, &place, (Some(phase), depth.saturating_add(1), nesting))?,
+            "include" => include(service, &name, &place, (Some(phase), depth, nesting))?,
+            "substack" => {
+                // To jumps it is one line, and between two of them it keeps them apart.
+                let (control, file) = (Control::parse(NOTHING), path.into());
+                let (module, arguments) = (String::new(), Vec::new());
+                let mark = Line { control, control_text, module, arguments, silent, file, number, depth };
+                service.stacks.entry(phase).or_default().lines.push(mark);
+                include(service, &name, &place, (Some(phase), depth.saturating_add(1), nesting))?;
+            }
             _ => {
                 let mut arguments = Vec::new();
                 while let Some(argument) = take_word(&mut rest) {
                     arguments.push(argument);
                 }
                 let control = Control::parse(&control_text);
-                let (file, silent) = (path.into(), silent);
+                let (module, file) = (name, path.into());
                 let line = Line { control, control_text, module, arguments, silent, file, number, depth };
                 service.stacks.entry(phase).or_default().lines.push(line);
             }

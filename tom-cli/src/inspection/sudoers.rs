@@ -1,21 +1,27 @@
 //! Who may become whom by sudo.
 //!
-//! What: the rules and defaults of sudoers, as sudo's own `cvtsudoers` reads them, aliases resolved. Why: sudo asks PAM
-//! late and not for everything, so what sudoers says decides whether tom is asked at all. What must never happen: that
-//! a rule which cannot be read counts as none.
+//! What: the rules and defaults of sudoers, aliases resolved, as sudo's own `cvtsudoers` reads them, where it is there.
+//! Why: sudo asks PAM late and not for everything, so what sudoers says decides whether tom is asked at all. What must
+//! never happen: that a rule which cannot be read counts as none.
 
+mod aliases;
+mod cursor;
 mod document;
+mod text;
 
 use super::{InspectionError, command};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 use tom_host::accounts::{Account, Database};
+use tom_host::host_identity;
 
 /// The file that sudo begins with.
 pub(crate) const SUDOERS: &str = "/etc/sudoers";
 /// sudo itself.
 pub(crate) const SUDO: &str = "/usr/bin/sudo";
+/// What sudo-rs begins with, where it is there.
+const SUDOERS_RS: &str = "/etc/sudoers-rs";
 const CVTSUDOERS: &str = "/usr/bin/cvtsudoers";
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -36,6 +42,28 @@ pub(crate) enum Subject {
 pub(crate) struct Member {
     pub(crate) subject: Subject,
     pub(crate) negated: bool,
+}
+
+impl Member {
+    /// As it is written in sudoers, and whether it is taken out.
+    fn parse((name, negated): (String, bool)) -> Self {
+        let number = |text: &str| text.parse::<u32>().ok();
+        let other = |kind: &str| Subject::Other(kind.to_owned(), name.clone());
+        let subject = if name == "ALL" {
+            Subject::All
+        } else if let Some(gid) = name.strip_prefix("%#") {
+            number(gid).map_or_else(|| other("group"), Subject::Gid)
+        } else if let Some(group) = name.strip_prefix('%').filter(|group| !group.starts_with(':')) {
+            Subject::Group(group.to_owned())
+        } else if let Some(uid) = name.strip_prefix('#') {
+            number(uid).map_or_else(|| other("user"), Subject::Uid)
+        } else if let Some(elsewhere) = name.strip_prefix(['+', '%']) {
+            Subject::Other("netgroup".to_owned(), elsewhere.to_owned())
+        } else {
+            Subject::User(name.clone())
+        };
+        Self { subject, negated }
+    }
 }
 
 /// A command of a rule.
@@ -81,7 +109,7 @@ pub(crate) fn read() -> Result<Sudoers, InspectionError> {
     if !Path::new(SUDO).exists() && !Path::new("/usr/bin/sudo-rs").exists() {
         return Ok(Sudoers::default());
     }
-    if !Path::new(SUDOERS).exists() && !Path::new("/etc/sudoers-rs").exists() {
+    if !Path::new(SUDOERS).exists() && !Path::new(SUDOERS_RS).exists() {
         return Ok(Sudoers::default());
     }
     if let Some(other) = other_source(&fs::read_to_string("/etc/nsswitch.conf").unwrap_or_default()) {
@@ -90,14 +118,19 @@ pub(crate) fn read() -> Result<Sudoers, InspectionError> {
         return Err(InspectionError::NotAsked(message));
     }
     match command::stdout_of(CVTSUDOERS, &["-e", "-f", "json", SUDOERS], LIMIT) {
-        Ok(json) => document::parse(&json).ok_or_else(|| {
-            InspectionError::NotAsked(format!("what {CVTSUDOERS} says of {SUDOERS} was not understood"))
-        }),
-        Err(error) if error.is_missing() => Err(InspectionError::NotAsked(format!(
-            "{CVTSUDOERS}, which comes with sudo, is missing (sudo-rs has none): {SUDOERS} could not be read"
-        ))),
+        // Where a rule has CWD= or CHROOT=, 1.9.13 writes what is no JSON.
+        Ok(json) => document::parse(&json).map_or_else(read_ourselves, Ok),
+        Err(error) if error.is_missing() => read_ourselves(),
         Err(error) => Err(error),
     }
+}
+
+/// sudo-rs brings no cvtsudoers, and has a file of its own if it is there.
+fn read_ourselves() -> Result<Sudoers, InspectionError> {
+    let own = Path::new(SUDOERS_RS);
+    let is_rs = own.exists() && !Path::new(CVTSUDOERS).exists();
+    let host = host_identity::read().map(|identity| identity.id).unwrap_or_default();
+    text::read(if is_rs { own } else { Path::new(SUDOERS) }, &host)
 }
 
 /// The rules alone.
