@@ -30,7 +30,7 @@ deb-check: deb
 	packaging/deb/check
 
 # Everything that must hold, in one command; .ci/run calls it.
-test: build
+test: deb-check
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked
@@ -38,9 +38,13 @@ test: build
 	.ci/run-tests
 
 # The long ones: every system call made to fail, a million decisions against the second model, a thousand
-# logins while the policy is exchanged, Miri over the pointers, ten minutes of each fuzz target.
-campaign: build
+# logins while the policy is exchanged, every maintainer script killed at every command, the login tests against the
+# installed package, piuparts and autopkgtest, Miri over the pointers, ten minutes of each fuzz target.
+campaign: deb
 	TOM_CAMPAIGN=1 NEXTEST_PROFILE=campaign .ci/run-tests
+	TOM_BENCH_PACKAGE=1 $(CARGO) nextest run --locked -p tom-tests -E 'binary(/^(login_|case_|proof_logins)/)'
+	packaging/piuparts.sh bookworm trixie
+	packaging/autopkgtest/run bookworm trixie
 	python3 tests/second-model/compare.py --tom $(DIST)/usr/bin/tom --seed $$(date +%s) --policies 10000 --requests 100
 	.ci/run-miri
 	.ci/run-fuzz

@@ -13,8 +13,8 @@ use std::fs;
 
 use tom_tests::company::web1;
 use tom_tests::faults::{Random, is_campaign};
-use tom_tests::packaged::{anna_comes_in, enabled, enforces, is_without_tom};
-use tom_tests::{Bench, Host, Package, Release, on_each_release};
+use tom_tests::packaged::{anna_comes_in, enabled, enforces, is_without_tom, listening};
+use tom_tests::{Bench, Host, PASSWORD, Package, Release, on_each_release};
 
 /// How many commands of a script `make test` kills at.
 const SAMPLE: usize = 2;
@@ -180,6 +180,21 @@ on_each_release! {
             script: "postrm",
             dpkg: &["--remove", "tom"],
             meanwhile: is_without_tom,
+            finally: gone,
+        };
+        way.walk(release);
+    }
+
+    /// dpkg asks no prerm here, so the files go before the lines: for that moment ordinary users alone come in.
+    fn postrm_of_a_package_that_is_only_unpacked(release) {
+        let way = Way {
+            start: unpacked_over_an_enabled_one,
+            script: "postrm",
+            dpkg: &["--remove", "tom"],
+            meanwhile: |host| {
+                listening(host);
+                host.ssh("anna").password(PASSWORD).run("id").assert_allowed();
+            },
             finally: gone,
         };
         way.walk(release);

@@ -156,6 +156,26 @@ on_each_release! {
         is_without_tom(&host);
     }
 
+    /// Every file is the old one or the new one, whole.
+    fn a_full_disk_keeps_the_package(release) {
+        let host = enabled(web1(release));
+        let before = host.files_below(&["/etc/pam.d"]);
+        let fill = "mkdir /run/pam.d && mount -t tmpfs -o size=1m full /run/pam.d && cp -a /etc/pam.d/. /run/pam.d && \
+            { cat /dev/zero >/run/pam.d/.full 2>/dev/null || true; } && mount --bind /run/pam.d /etc/pam.d";
+        host.run(["sh", "-c", fill]).expect_success();
+        let removed = host.dpkg(&["--remove", "tom"]);
+        assert!(!removed.success() && removed.stderr.contains("lock administrators out"), "{removed:#?}");
+        assert_eq!(host.package_state(), "installed");
+        assert!(host.path(MODULE).exists());
+        fs::remove_file(host.path("/etc/pam.d/.full")).expect("the filler");
+        let changed = tom_tests::changed(&before, &host.files_below(&["/etc/pam.d"]));
+        let lines = lines_of_pam(&host);
+        assert!(!changed.iter().any(|path| lines.contains(&format!("/{path}:"))), "{changed:?} changed, and still {lines}");
+        anna_comes_in(&host);
+        host.dpkg(&["--remove", "tom"]).expect_success();
+        host.run(["umount", "/etc/pam.d"]).expect_success();
+    }
+
     /// A drop-in of that name that somebody else wrote is theirs.
     fn a_drop_in_that_is_not_ours_stays(release) {
         let host = web1(release).packaged().start();

@@ -4,7 +4,7 @@
 
 use simulated_token_maker::{FidoToken, Maker, PivToken, SubjectKey};
 use tom_tests::evidence::{EvidenceDirectory, fido_token, maker, piv_token};
-use tom_tests::{Bench, Host, Key, Release, on_each_release};
+use tom_tests::{Bench, Host, Key, Package, Release, on_each_release};
 
 const OFFICE: &str = "203.0.113.5";
 
@@ -248,6 +248,26 @@ fn an_anchor_in_use_outlives_an_upgrade() {
         let refused = host.apply(&POLICY.replace("2501", "2504"));
         assert!(refused.stderr.contains("issuer-unknown"), "{refused:#?}");
         assert_eq!(refused.status, Some(1));
+    });
+}
+
+/// The same by dpkg: an older package shipped the anchor, the newer does not.
+#[test]
+fn an_anchor_that_the_package_no_longer_ships_stays() {
+    on_bookworm(|| {
+        let anchor = "usr/share/tom/trust/simulated-fido.pem";
+        let older = Package::built().variant("0.0.9", |files| {
+            std::fs::write(files.join(anchor), maker().fido_root_pem()).expect("the anchor");
+        });
+        let bench = Bench::on(Release::Bookworm).packaged().fido_evidence("anna-blue", &fido_token(&blue()));
+        let host = bench.without_sshd().start();
+        host.dpkg_file("--install", &older).expect_success();
+        host.apply(POLICY).expect_success();
+        host.dpkg_file("--install", &Package::built()).expect_success();
+        assert!(!host.path(format!("/{anchor}")).exists());
+        assert_eq!(reason(&host, &blue()), "granted");
+        host.apply(&POLICY.replace("2501", "2502")).expect_success();
+        assert_eq!(reason(&host, &blue()), "granted");
     });
 }
 
