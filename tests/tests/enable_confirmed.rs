@@ -120,7 +120,7 @@ fn the_timer_without_systemd() {
         a_second_look_that_finds_no_sshd,
         a_second_look_at_a_drop_in_put_before,
     ];
-    let threads = tests.map(|test| thread::spawn(test));
+    let threads = tests.map(thread::spawn);
     let failed = threads.into_iter().map(thread::JoinHandle::join).filter(Result::is_err).count();
     assert_eq!(failed, 0, "see above");
 }
