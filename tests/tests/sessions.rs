@@ -207,6 +207,7 @@ on_each_release! {
             host.journal().clear();
             let ended = host.run(["tom", "revoke", "anna:blue", "--end-sessions"]).expect_success();
             assert_eq!(ended.stderr.matches(": ended, ").count(), 2, "{ended:?}");
+            assert!(ended.stderr.contains("detached itself"), "{ended:?}");
             let login = annas.join().expect("it ends");
             assert_eq!(login.status, Some(255), "{login:#?}");
             assert!(!runs(&host, &anna_pid));

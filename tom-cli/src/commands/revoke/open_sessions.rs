@@ -86,6 +86,7 @@ fn end(theirs: Vec<Session>, others: Vec<Session>, who: &Actor) -> Result<Exit, 
     for session in &ended {
         exit = worse(exit, end_one(session, &spared, who));
     }
+    output::message("what had detached itself from them (tmux, nohup, a daemon) is not known, and goes on: see ps");
     for session in &own {
         output::message(&format!(
             "process {} is left open: you would end your own session. Run it once more to end that, the last one",
