@@ -177,6 +177,10 @@ match     = ["root8.example.net"]
 class     = "root-host"
 customers = ["zeta"]
 
+[[host]]
+match     = ["web*.example.net"]
+class     = "shared-hosting"
+
 [[expect]]
 account = "root"
 host    = "web1.example.net"

@@ -125,7 +125,7 @@ on_each_release! {
         host.write_policy(&changed("hosts    = [\"*\"]", "hosts = [\"db1\"]"));
         host.journal().clear();
         host.run(["tom", "apply", "--now", "--allow-lockout"]).expect_success();
-        assert!(host.journal().event("policy-unusable").get("MESSAGE").contains("--allow-lockout"));
+        assert!(host.journal().event("lockout-allowed").get("MESSAGE").contains("--allow-lockout"));
         logins_go_on(&host);
     }
 

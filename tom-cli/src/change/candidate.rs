@@ -206,7 +206,7 @@ fn unreadable(error: stored::StoredError) -> Failure {
 }
 
 /// The group that reads the active policy.
-fn readers() -> Result<u32, Failure> {
+pub(crate) fn readers() -> Result<u32, Failure> {
     accounts::look_up(READERS).map(|account| account.gid).map_err(|error| {
         Failure::not_checked(format!(
             "the user {READERS}, whom sshd runs tom-authorized-keys as, cannot be found: {error}"

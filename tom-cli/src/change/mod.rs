@@ -94,13 +94,13 @@ pub(crate) fn carry_out(goal: &Goal, options: &ChangeOptions, turn: &Turn) -> Re
         Ok(())
     });
     if let Err(failure) = made {
-        return Err(taken_back(failure));
+        return Err(taken_back(failure, turn));
     }
     announce(goal, from);
     if waits {
-        wait_for_confirmation(&change, options)
+        wait_for_confirmation(&change, options, turn)
     } else {
-        record::confirm().map_err(|error| taken_back(Failure::not_checked(error.to_string())))?;
+        record::confirm().map_err(|error| taken_back(Failure::not_checked(error.to_string()), turn))?;
         settled();
         Ok(Exit::Fine)
     }
@@ -129,7 +129,7 @@ pub(crate) fn take_turn() -> Result<Turn, Failure> {
 
 /// Before a change is thought about: one that waits is in its way, and one that was interrupted is undone, so that what
 /// is read afterwards is what stays.
-pub(crate) fn settle_what_waits() -> Result<(), Failure> {
+pub(crate) fn settle_what_waits(turn: &Turn) -> Result<(), Failure> {
     match Change::pending() {
         Ok(None) => Ok(()),
         Ok(Some(change)) if change.stage == Stage::Made && !change.is_overdue() => {
@@ -140,7 +140,7 @@ pub(crate) fn settle_what_waits() -> Result<(), Failure> {
             )]))
         }
         // It was interrupted, or nobody came: it is undone first.
-        Ok(Some(_)) => undo("it was interrupted, or not confirmed in time"),
+        Ok(Some(_)) => undo("it was interrupted, or not confirmed in time", turn),
         Err(error) => Err(Failure::not_checked(format!("{error}; 'tom rollback' undoes the change that waits"))),
     }
 }
@@ -289,9 +289,9 @@ fn make(goal: &Goal, turn: &Turn) -> Result<(), Failure> {
 }
 
 /// A change that failed, or could not be written down, is undone at once.
-pub(crate) fn taken_back(failure: Failure) -> Failure {
+pub(crate) fn taken_back(failure: Failure, turn: &Turn) -> Failure {
     let mut messages = failure.messages().to_vec();
-    match undo(&messages.join("; ")) {
+    match undo(&messages.join("; "), turn) {
         Ok(()) => messages.push("everything is as it was before".to_owned()),
         Err(error) => messages.extend(error.messages().iter().cloned()),
     }
@@ -318,12 +318,13 @@ fn second_look(options: &ChangeOptions) -> u32 {
     SECOND_LOOK.min(options.confirm_within / 2)
 }
 
-fn wait_for_confirmation(change: &Change, options: &ChangeOptions) -> Result<Exit, Failure> {
+fn wait_for_confirmation(change: &Change, options: &ChangeOptions, turn: &Turn) -> Result<Exit, Failure> {
     let minutes = options.confirm_within.div_ceil(60);
     if options.unattended {
         let look = second_look(options);
-        timer::arm(timer::Alarm::LookAgain, u64::from(look))
-            .map_err(|error| taken_back(Failure::not_checked(format!("the second look cannot be set: {error}"))))?;
+        timer::arm(timer::Alarm::LookAgain, u64::from(look)).map_err(|error| {
+            taken_back(Failure::not_checked(format!("the second look cannot be set: {error}")), turn)
+        })?;
         output::message(&format!(
             "a second look in {look} seconds confirms it; otherwise everything becomes as it was within {minutes} minutes"
         ));

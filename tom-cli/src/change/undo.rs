@@ -1,10 +1,12 @@
 //! Bringing back what was there before a change.
 
+use crate::change::candidate::readers;
 use crate::change::configuration::Reload;
 use crate::change::record::{self, Change};
 use crate::change::{snapshot, sshd_lines, timer};
 use crate::exit::Failure;
 use crate::output;
+use tom_host::active_policy::{self, Turn};
 use tom_host::event::{Event, Field, Kind};
 use tom_host::journal;
 
@@ -13,7 +15,7 @@ use tom_host::journal;
 /// # Errors
 /// Something could not be brought back, or a running sshd could not be told: the change stays recorded, and this can be
 /// done again.
-pub(crate) fn undo(why: &str) -> Result<(), Failure> {
+pub(crate) fn undo(why: &str, turn: &Turn) -> Result<(), Failure> {
     let change = match Change::pending() {
         Ok(Some(change)) => Some(change),
         Ok(None) => return Err(Failure::not_checked("there is nothing to undo: no change waits")),
@@ -36,6 +38,10 @@ pub(crate) fn undo(why: &str) -> Result<(), Failure> {
         return Err(Failure::not_checked(format!(
             "the files are as before, but sshd was not told: {error}; 'tom rollback' tries again"
         )));
+    }
+    // A key that was lifted since is not out again by the copy in the older policy.
+    if let Ok(readers) = readers() {
+        let _ = active_policy::renew_copies(readers, turn);
     }
     let message = match &change {
         Some(change) => format!(

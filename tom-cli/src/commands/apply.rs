@@ -13,7 +13,7 @@ pub(crate) fn run(options: &ApplyOptions) -> Result<Exit, Failure> {
     let outcome = (|| {
         // Before the candidate is read: an older text must not be exchanged after a newer one.
         let turn = active_policy::take_turn().map_err(|error| Failure::not_checked(error.to_string()))?;
-        change::settle_what_waits()?;
+        change::settle_what_waits(&turn)?;
         let goal = Goal {
             command: "apply",
             to: configuration::mode(),

@@ -13,7 +13,7 @@ use tom_host::{clock, journal};
 
 /// Confirms the change that waits: by a person in a session that is newer than it, or by looking again.
 pub(crate) fn run(options: &ConfirmOptions) -> Result<Exit, Failure> {
-    let _turn = change::take_turn()?;
+    let turn = change::take_turn()?;
     let Some(change) = Change::pending().map_err(|error| Failure::not_checked(error.to_string()))? else {
         if options.by_check {
             return Ok(Exit::Fine);
@@ -22,7 +22,7 @@ pub(crate) fn run(options: &ConfirmOptions) -> Result<Exit, Failure> {
     };
     if change.stage == Stage::Begun || change.is_overdue() {
         let why = if change.stage == Stage::Begun { "it was interrupted" } else { "its time is over" };
-        change::undo(why)?;
+        change::undo(why, &turn)?;
         return Err(Failure::findings(vec![format!("'tom {}' could not be confirmed: {why}", change.command)]));
     }
     if options.by_check && change.look.is_none_or(|look| clock::since_boot_milliseconds() < look) {

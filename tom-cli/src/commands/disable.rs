@@ -25,7 +25,7 @@ pub(crate) fn run(options: &DisableOptions) -> Result<Exit, Failure> {
     }
     let turn = change::take_turn()?;
     if !matches!(Change::pending(), Ok(None)) {
-        change::undo("'tom disable' was called")?;
+        change::undo("'tom disable' was called", &turn)?;
     }
     let mode = configuration::mode();
     // Where tom decides nothing its keys are not what sshd shall read.
@@ -46,7 +46,7 @@ pub(crate) fn run(options: &DisableOptions) -> Result<Exit, Failure> {
         configuration::take_out(Reload::Yes, Some(&turn)).map_err(|error| error.to_string())
     };
     done.and_then(|()| record::confirm().map_err(|error| error.to_string()))
-        .map_err(|error| change::taken_back(Failure::not_checked(error)))?;
+        .map_err(|error| change::taken_back(Failure::not_checked(error), &turn))?;
     if !leaves_way_in {
         left_keys::clear(Reload::Yes)
             .map_err(|error| Failure::not_checked(format!("{error}; run 'tom disable' again")))?;

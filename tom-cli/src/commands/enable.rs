@@ -11,7 +11,7 @@ use crate::exit::{Exit, Failure};
 pub(crate) fn run(options: &EnableOptions) -> Result<Exit, Failure> {
     let outcome = (|| {
         let turn = change::take_turn()?;
-        change::settle_what_waits()?;
+        change::settle_what_waits(&turn)?;
         let to = if options.observe { Mode::Observe } else { Mode::Enforce };
         let goal = Goal { command: "enable", to, policy: RehearsedPolicy::Candidate, candidate: Candidate::read()? };
         change::carry_out(&goal, &options.change, &turn)

@@ -23,7 +23,7 @@ pub(crate) fn run(options: &RollbackOptions) -> Result<Exit, Failure> {
         // A damaged record is no reason to leave things half done: what was there before is beside it.
         Ok(Some(_)) | Err(_) => {
             let why = if options.unconfirmed { "nobody confirmed it in time" } else { "'tom rollback' was called" };
-            change::undo(why).map(|()| Exit::Fine)
+            change::undo(why, &turn).map(|()| Exit::Fine)
         }
         Ok(None) if options.unconfirmed => Ok(Exit::Fine),
         Ok(None) => {
