@@ -258,7 +258,8 @@ impl Bench {
         self.configure(&host.path("/"));
         if let Some(policy) = &self.policy {
             host.write_policy(policy);
-            host.run(["tom", "apply", "--now"]).expect_success();
+            // Also one that leaves one person on a host that is said to be enabled: what is tested comes afterwards.
+            host.run(["tom", "apply", "--now", "--allow-lockout"]).expect_success();
         }
         if self.sshd {
             let sshd = Sshd::start(host.namespace());
