@@ -199,7 +199,7 @@ impl Bench {
         self
     }
 
-    /// A syslog socket at /dev/log, read by [`Host::syslog`].
+    /// A syslog socket at /dev/log, read by [`crate::Host::syslog`].
     pub fn with_syslog(mut self) -> Self {
         self.syslog = true;
         self
