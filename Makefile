@@ -3,20 +3,24 @@
 
 CARGO ?= cargo
 TARGET := x86_64-unknown-linux-gnu
-DIST := target/dist
+# Where it is built. Another place gives the same bytes: `make rebuild-check`.
+OUT := target
+DIST := $(OUT)/dist
+# Where crates lie on the builder's disk is no part of a program: it would make other bytes on each machine.
+REMAP := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src=crates
 LIBRARIES := $(DIST)/usr/lib/x86_64-linux-gnu/security
 
-.PHONY: build deb deb-check demo test campaign bench packages clean
+.PHONY: build deb deb-check rebuild-check demo test campaign bench packages clean
 
 build: packages
-	$(CARGO) build --release --locked
+	RUSTFLAGS="$(REMAP)" $(CARGO) build --release --locked --target-dir $(OUT)
 	# sshd runs tom-authorized-keys for every key that any stranger offers: linked statically it starts in
 	# two thirds of the time, and loads nothing.
-	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked -p sshd-hook --target $(TARGET) --target-dir target/static
-	install -D -m 0755 target/static/$(TARGET)/release/tom-authorized-keys $(DIST)/usr/lib/tom/tom-authorized-keys
-	install -D -m 0644 target/release/libpam_tom.so $(LIBRARIES)/pam_tom.so
-	install -D -m 0755 target/release/tom $(DIST)/usr/bin/tom
-	install -D -m 0755 target/release/tom-enroll-piv $(DIST)/usr/lib/tom/tom-enroll-piv
+	RUSTFLAGS="-C target-feature=+crt-static $(REMAP)" $(CARGO) build --release --locked -p sshd-hook --target $(TARGET) --target-dir $(OUT)/static
+	install -D -m 0755 $(OUT)/static/$(TARGET)/release/tom-authorized-keys $(DIST)/usr/lib/tom/tom-authorized-keys
+	install -D -m 0644 $(OUT)/release/libpam_tom.so $(LIBRARIES)/pam_tom.so
+	install -D -m 0755 $(OUT)/release/tom $(DIST)/usr/bin/tom
+	install -D -m 0755 $(OUT)/release/tom-enroll-piv $(DIST)/usr/lib/tom/tom-enroll-piv
 	rm -rf $(DIST)/usr/share/tom/trust
 	install -D -m 0644 -t $(DIST)/usr/share/tom/trust packaging/trust/*
 
@@ -29,6 +33,13 @@ deb: build
 deb-check: deb
 	packaging/deb/check
 
+# The programs built again from nothing, elsewhere: byte for byte the same.
+rebuild-check: build
+	rm -rf target/again
+	$(MAKE) build OUT=target/again
+	diff --recursive --brief target/dist target/again/dist
+	rm -rf target/again
+
 # Everything that must hold, in one command; .ci/run calls it.
 test: deb-check
 	$(CARGO) fmt --all --check
@@ -40,7 +51,7 @@ test: deb-check
 # The long ones: every system call made to fail, a million decisions against the second model, a thousand
 # logins while the policy is exchanged, every maintainer script killed at every command, the login tests against the
 # installed package, piuparts and autopkgtest, Miri over the pointers, ten minutes of each fuzz target.
-campaign: deb
+campaign: deb rebuild-check
 	TOM_CAMPAIGN=1 NEXTEST_PROFILE=campaign .ci/run-tests
 	TOM_BENCH_PACKAGE=1 $(CARGO) nextest run --locked -p tom-tests -E 'binary(/^(login_|case_|proof_logins)/)'
 	packaging/piuparts.sh bookworm trixie

@@ -56,9 +56,15 @@ on_each_release! {
         machine.ssh("root").key(&anna()).from(OFFICE).run("true").assert_allowed();
         machine.ssh("root").key(&laptop()).from(OFFICE).run("true").assert_refused();
         machine.write("/usr/sbin/policy-rc.d", 0o755, "#!/bin/sh\nexit 101\n");
+        // A change waits to be confirmed: its rollback must not bring lines back without their files.
+        machine.run(["mkdir", "/var/lib/tom/rollback/pending"]).expect_success();
+        machine.run(["systemd-run", "--on-active=600", "--unit=tom-rollback.service"]).expect_success();
+        machine.systemctl(&["is-active", "tom-rollback.timer"]).expect_success();
         let pid = machine.systemctl(&["show", "--property=MainPID", "ssh"]).stdout;
         machine.dpkg(&["--remove", "tom"]).expect_success();
         is_without_tom(&machine);
+        assert_eq!(machine.systemctl(&["is-active", "tom-rollback.timer"]).stdout, "inactive\n");
+        assert!(!machine.path("/var/lib/tom/rollback/pending").exists());
         assert_eq!(machine.systemctl(&["show", "--property=MainPID", "ssh"]).stdout, pid);
     }
 
