@@ -43,9 +43,14 @@ struct Reach {
 fn rules(sudoers: &Sudoers, facts: &Facts, database: &Database) -> Vec<Finding> {
     let mut reaches: BTreeMap<&str, (Reach, Vec<&str>)> = BTreeMap::new();
     for account in database.accounts.iter().filter(|account| account.uid != 0) {
+        let of_account: Vec<&SudoRule> =
+            sudoers.rules.iter().filter(|rule| rule.allows_something() && rule.is_for(account, database)).collect();
+        if of_account.is_empty() {
+            continue;
+        }
         let is_asked = asks_for_token(facts, account);
         let unauthenticated = unauthenticated(&sudoers.defaults, account, database);
-        for rule in sudoers.rules.iter().filter(|rule| rule.allows_something() && rule.is_for(account, database)) {
+        for rule in of_account {
             let (reach, commands) = reaches.entry(&account.name).or_default();
             let without_password = !rule.authenticate.unwrap_or(!unauthenticated);
             add(reach, rule, facts, database, is_asked && !without_password);
