@@ -6,7 +6,7 @@
 
 mod defaults;
 
-use super::facts::{Facts, listed};
+use super::facts::{Facts, add_unlisted, listed};
 use super::finding::{Finding, Findings};
 use crate::inspection::sudoers::{self, Subject, SudoDefault, SudoRule, Sudoers};
 use libtom::policy::{AccountPattern, MachineAccess, Policy, Service};
@@ -22,8 +22,18 @@ pub(super) fn check(facts: &Facts, findings: &mut Findings) {
     let Some(database) = &facts.database else { return };
     findings.add_all(defaults::judge(&sudoers.defaults, database));
     if facts.enabled.mode.enforces() {
-        findings.add_all(rules(&sudoers, facts, database));
+        let mut database = database.clone();
+        add_unlisted(&mut database, named_users(&sudoers));
+        findings.add_all(rules(&sudoers, facts, &database));
     }
+}
+
+/// Users whom rules name.
+fn named_users(sudoers: &Sudoers) -> impl Iterator<Item = &String> {
+    sudoers.rules.iter().flat_map(|rule| &rule.users).filter_map(|member| match &member.subject {
+        Subject::User(name) => Some(name),
+        Subject::All | Subject::Uid(_) | Subject::Group(_) | Subject::Gid(_) | Subject::Other(..) => None,
+    })
 }
 
 /// What an account may do by sudo that concerns tom, of all rules together.
