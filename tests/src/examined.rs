@@ -10,18 +10,37 @@ use crate::release::Release;
 
 /// An enforcing host of the sample company without anything wrong: a break-glass key in the policy, no passwords of
 /// governed accounts, a clock that is kept right (a bench has the machine's).
-pub fn sound(release: Release) -> Bench {
-    Bench::on(release)
+pub fn sound(release: Release) -> Sound {
+    let bench = Bench::on(release)
         .account(Account::person("deploy", 2101).locked())
         .account(Account::person("archive", 2102).locked())
         .account(Account::person("nagios", 2103).locked())
         .account(Account::person("beta", 3002))
         .governed(&["deploy", "archive"])
         .file("/usr/local/sbin/backup-job", 0o755, company::BACKUP_JOB)
-        .file("/usr/bin/timedatectl", 0o755, "#!/bin/sh\necho yes\n")
+        .file("/usr/bin/timedatectl", 0o755, "#!/bin/sh\necho yes\n");
+    Sound(bench.policy(&policy()))
+}
+
+/// A sound host about to be started.
+#[must_use = "a host does nothing until it is started"]
+pub struct Sound(Bench);
+
+impl Sound {
+    /// With another policy.
+    pub fn policy(self, text: &str) -> Self {
+        Self(self.0.policy(text))
+    }
+
+    /// Starts it. It is not enabled before its policy is active, so that nothing is rehearsed: `tom enable` itself takes
+    /// a thousand times as long.
+    #[must_use]
+    pub fn start(self) -> Host {
+        let host = self.0.start();
         // What `tom enable` leaves, beside the lines in sshd's and PAM's configuration that every bench has.
-        .file("/var/lib/tom/enabled", 0o640, "mode = \"enforce\"\nsince = \"2026-11-01T10:00:00Z\"\n")
-        .policy(&policy())
+        host.write("/var/lib/tom/enabled", 0o640, "mode = \"enforce\"\nsince = \"2026-11-01T10:00:00Z\"\n");
+        host
+    }
 }
 
 /// The same, only observing.
@@ -45,7 +64,8 @@ const OBSERVE: &str = "rm /etc/ssh/sshd_config.d/10-tom.conf
 /// The policy of these hosts.
 #[must_use]
 pub fn policy() -> String {
-    company::policy_with("label  = \"red\"", "label  = \"red\"\nbreak-glass = true")
+    let policy = company::policy_with("label  = \"red\"", "label  = \"red\"\nbreak-glass = true");
+    format!("{policy}\n[[host]]\nmatch = [\"web*.example.net\"]\nclass = \"shared-hosting\"\n")
 }
 
 /// What `tom doctor --json` says.

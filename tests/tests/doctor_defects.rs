@@ -162,7 +162,13 @@ defects! {
     Bookworm candidate: "echo '# x' >>/etc/tom/policy.toml" => [] note "candidate-differs";
     Bookworm pending: "mkdir -p -m 700 /var/lib/tom/rollback /var/lib/tom/rollback/pending" => ["change-pending"];
     Bookworm no_rollback_unit: "mkdir -p /run/systemd/system" => ["rollback-unit"];
-    Bookworm disabled_rollback_unit: "mkdir -p /run/systemd/system /usr/lib/systemd/system; touch /usr/lib/systemd/system/tom-rollback.service" => ["rollback-unit"];
+    Bookworm disabled_rollback_unit: "mkdir -p /run/systemd/system /usr/lib/systemd/system; touch /usr/lib/systemd/system/tom-rollback.service /usr/lib/systemd/system/tom-rollback-at-boot.service" => ["rollback-unit"];
+    Bookworm masked_rollback_unit: "mkdir -p /run/systemd/system; ln -s /dev/null /etc/systemd/system/tom-rollback.service" => ["rollback-unit"];
+    Bookworm enabled_rollback_unit: "mkdir -p /run/systemd/system /usr/lib/systemd/system /etc/systemd/system/multi-user.target.wants; cd /usr/lib/systemd/system; touch tom-rollback.service tom-rollback-at-boot.service; ln -s $PWD/tom-rollback-at-boot.service /etc/systemd/system/multi-user.target.wants/" => [];
+    Bookworm stopped_change: "mkdir -p -m 700 /var/lib/tom/rollback /var/lib/tom/rollback/pending.new" => ["left-behind"];
+    Bookworm stopped_drop_in: "touch /etc/ssh/sshd_config.d/10-tom.conf.new" => ["left-behind"];
+    Bookworm left_keys: "mkdir /etc/ssh/tom-left-keys" => [] note "left-keys";
+    Bookworm revoked_break_glass: "grep -o 'sk-ecdsa[^ \"]* [^ \"]*' /etc/tom/policy.toml >/tmp/k; install -m 640 -g _tom /tmp/k /var/lib/tom/revoked" => ["break-glass-missing"];
 
     // tom's own files and user
     Bookworm writable_directory: "chmod g+w /var/lib/tom" => ["file-writable", "policy-unusable"] unknown "mode" unknown "setuid-record";

@@ -83,7 +83,7 @@ fn members(facts: &Facts, database: &Database) -> Vec<Finding> {
             findings.push(
                 Finding::warning("admin-group-member", what)
                     .why("nobody logs in to it any more; but its jobs and programs go on being as good as root")
-                    .fix(format!("take it out of {group}, or let a grant or machine of the policy name it"))
+                    .fix(format!("take it out of the group {group}, or let a grant or machine of the policy name it"))
                     .at("/etc/group"),
             );
         }
@@ -101,7 +101,9 @@ fn members(facts: &Facts, database: &Database) -> Vec<Finding> {
             findings.push(
                 Finding::warning("root-equivalent-group", what)
                     .why("tom does not take its members for administrators")
-                    .fix(format!("take them out of {group}, or add it to the policy: [admin] groups = [\"{group}\"]"))
+                    .fix(format!(
+                        "take them out of the group {group}, or add it to the policy: [admin] groups = [\"{group}\"]"
+                    ))
                     .at("/etc/group"),
             );
         }

@@ -6,7 +6,7 @@ use libtom::host_policy::{HostFacts, HostPolicy};
 use libtom::moment::Moment;
 use libtom::policy::{self, Policy};
 use std::collections::BTreeSet;
-use tom_host::accounts::{Account, Database};
+use tom_host::accounts::{self, Account, Database};
 use tom_host::active_policy::{self, SOURCE};
 use tom_host::clock;
 use tom_host::host_identity::{self, ConsoleRule};
@@ -47,12 +47,18 @@ impl Facts {
         let text = active_policy::read_from_active(SOURCE).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         let (host, console) =
             identity.map_or((String::new(), ConsoleRule::default()), |found| (found.id, found.console));
+        let mut database = database.ok();
+        if let Some(database) = &mut database {
+            let groups: Vec<&str> = admin_groups.iter().map(String::as_str).collect();
+            let members: Vec<String> = database.members_of(&groups).into_iter().map(str::to_owned).collect();
+            add_unlisted(database, members.iter().chain(&named));
+        }
         Self {
             enabled,
             host,
             console,
             now: Moment::from_unix(clock::now()),
-            database: database.ok(),
+            database,
             policy: text.and_then(|text| policy::parse(&text).ok()),
             named,
             callers,
@@ -87,6 +93,18 @@ impl Facts {
     pub(crate) fn members_of_admin_groups(&self) -> Vec<&str> {
         let groups: Vec<&str> = self.admin_groups.iter().map(String::as_str).collect();
         self.database.as_ref().map_or_else(Vec::new, |database| database.members_of(&groups))
+    }
+}
+
+/// Databases such as LDAP's list nobody, and know each by name: adds those of these names that are missing.
+pub(crate) fn add_unlisted<'n>(database: &mut Database, names: impl Iterator<Item = &'n String>) {
+    for name in names {
+        if !database.accounts.iter().any(|account| account.name == *name)
+            && let Ok(account) = accounts::look_up(name)
+            && account.name == *name
+        {
+            database.accounts.push(account);
+        }
     }
 }
 

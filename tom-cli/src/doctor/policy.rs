@@ -16,8 +16,9 @@ use tom_host::trusted_file;
 
 /// A plain list of whom the policy governs.
 const GOVERNED: &str = "/etc/tom/governed";
-/// What `tom apply` leaves if it is killed; the next one takes it away.
-const LEFT_BEHIND: [&str; 3] = ["/var/lib/tom/active.new", "/var/lib/tom/fallback.new", "/etc/tom/governed.new"];
+/// Where a command that is killed leaves what was to become something else; the next one takes it away.
+const WORKPLACES: [&str; 5] =
+    ["/var/lib/tom", "/var/lib/tom/rollback", "/etc/tom", "/etc/ssh/sshd_config.d", "/etc/pam.d"];
 const DAY: i64 = 86_400;
 /// So long before its end a policy is warned of.
 const WARNED_AHEAD: i64 = 30;
@@ -62,14 +63,28 @@ pub(super) fn check(facts: &Facts, findings: &mut Findings) {
         findings.add_all(stand_ins());
         findings.add_all(candidate(source.ok().as_deref()));
     }
-    for path in LEFT_BEHIND.into_iter().filter(|path| Path::new(path).symlink_metadata().is_ok()) {
-        findings.add(
-            Finding::warning("left-behind", "something is left of a 'tom apply' that was stopped in the middle")
-                .why("nothing depends on it; but nobody knows what was meant to become active")
-                .fix("'tom apply' again")
-                .at(path),
-        );
-    }
+    findings.add_all(left_behind(WORKPLACES.into_iter().flat_map(names_in)));
+}
+
+fn names_in(directory: &str) -> Vec<String> {
+    let entries = fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok);
+    entries.map(|entry| entry.path().display().to_string()).collect()
+}
+
+fn left_behind(paths: impl Iterator<Item = String>) -> Option<Finding> {
+    let is_ours = |path: &String| {
+        path.starts_with("/var/lib/tom/") || path.starts_with("/etc/tom/") || path.contains("/10-tom.conf")
+    };
+    let is_left = |path: &String| {
+        [".new", ".returning", "/outdated", "/rehearsal"].iter().any(|ending| path.ends_with(ending)) && is_ours(path)
+    };
+    let left: Vec<String> = paths.filter(is_left).collect();
+    (!left.is_empty()).then(|| {
+        Finding::warning("left-behind", "something is left of a command of tom that was stopped in the middle")
+            .why("nothing depends on it; but nobody knows what was meant to become active")
+            .fix("give the command again: 'tom apply', 'tom enable'")
+            .at(left.join(", "))
+    })
 }
 
 fn unusable(what: String) -> Finding {
@@ -105,12 +120,20 @@ fn active(facts: &Facts, policy: &HostPolicy<'_>) -> Vec<Finding> {
             );
         }
     }
+    // As it would be decided if the policy could not be used.
+    let left = policy.clone().unsound();
     if !text.keys.iter().any(|key| key.break_glass) {
         findings.push(
-            Finding::warning("break-glass-missing", "no key is marked break-glass = true")
-                .why("when the policy is damaged or expired, nobody gets in by SSH")
-                .fix("enrol a spare token, mark it, seal it and put it away")
+            break_glass("no key is marked break-glass = true", "enrol a spare token, mark it, seal it and put it away")
                 .at(CANDIDATE),
+        );
+    } else if offers(text, &left, facts.now).is_empty() {
+        findings.push(
+            break_glass(
+                "no break-glass key would let anybody in on this host",
+                "see 'tom access': is it expired, revoked, not granted here, without proof of its PIN?",
+            )
+            .at(ACTIVE_DIRECTORY),
         );
     }
     if facts.console == ConsoleRule::Password {
@@ -122,6 +145,12 @@ fn active(facts: &Facts, policy: &HostPolicy<'_>) -> Vec<Finding> {
         );
     }
     findings
+}
+
+fn break_glass(what: &str, fix: &str) -> Finding {
+    Finding::warning("break-glass-missing", what)
+        .why("when the policy is damaged or expired, nobody gets in by SSH")
+        .fix(fix)
 }
 
 /// Who gets in by SSH under it.

@@ -6,7 +6,7 @@
 
 mod defaults;
 
-use super::facts::{Facts, listed};
+use super::facts::{Facts, add_unlisted, listed};
 use super::finding::{Finding, Findings};
 use crate::inspection::sudoers::{self, Subject, SudoDefault, SudoRule, Sudoers};
 use libtom::policy::{AccountPattern, MachineAccess, Policy, Service};
@@ -22,8 +22,18 @@ pub(super) fn check(facts: &Facts, findings: &mut Findings) {
     let Some(database) = &facts.database else { return };
     findings.add_all(defaults::judge(&sudoers.defaults, database));
     if facts.enabled.mode.enforces() {
-        findings.add_all(rules(&sudoers, facts, database));
+        let mut database = database.clone();
+        add_unlisted(&mut database, named_users(&sudoers));
+        findings.add_all(rules(&sudoers, facts, &database));
     }
+}
+
+/// Users whom rules name.
+fn named_users(sudoers: &Sudoers) -> impl Iterator<Item = &String> {
+    sudoers.rules.iter().flat_map(|rule| &rule.users).filter_map(|member| match &member.subject {
+        Subject::User(name) => Some(name),
+        Subject::All | Subject::Uid(_) | Subject::Group(_) | Subject::Gid(_) | Subject::Other(..) => None,
+    })
 }
 
 /// What an account may do by sudo that concerns tom, of all rules together.
@@ -43,9 +53,14 @@ struct Reach {
 fn rules(sudoers: &Sudoers, facts: &Facts, database: &Database) -> Vec<Finding> {
     let mut reaches: BTreeMap<&str, (Reach, Vec<&str>)> = BTreeMap::new();
     for account in database.accounts.iter().filter(|account| account.uid != 0) {
+        let of_account: Vec<&SudoRule> =
+            sudoers.rules.iter().filter(|rule| rule.allows_something() && rule.is_for(account, database)).collect();
+        if of_account.is_empty() {
+            continue;
+        }
         let is_asked = asks_for_token(facts, account);
         let unauthenticated = unauthenticated(&sudoers.defaults, account, database);
-        for rule in sudoers.rules.iter().filter(|rule| rule.allows_something() && rule.is_for(account, database)) {
+        for rule in of_account {
             let (reach, commands) = reaches.entry(&account.name).or_default();
             let without_password = !rule.authenticate.unwrap_or(!unauthenticated);
             add(reach, rule, facts, database, is_asked && !without_password);

@@ -1,7 +1,9 @@
 //! Programs of the host, asked for what only they can say: with a time limit, in plain English, without our input.
 
 use super::InspectionError;
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -32,6 +34,8 @@ pub(crate) fn run(program: &str, arguments: &[&str], limit: Duration) -> Result<
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        // Of its own, so that what it has started ends with it.
+        .process_group(0)
         .spawn()
         .map_err(failed)?;
     let deadline = Instant::now().checked_add(limit);
@@ -84,6 +88,8 @@ fn heard(pipe: Option<mpsc::Receiver<String>>, deadline: Option<Instant>) -> Opt
 }
 
 fn end(child: &mut Child) {
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let _ = group.map(|group| kill_process_group(group, Signal::KILL));
     let _ = child.kill();
     let _ = child.wait();
 }
@@ -107,7 +113,7 @@ mod tests {
     #[test]
     fn does_not_wait_for_ever() {
         let begun = Instant::now();
-        for script in ["sleep 20", "exec sleep 20 >&- 2>&-"] {
+        for script in ["sleep 20", "exec sleep 20 >&- 2>&-", "sleep 20 & wait"] {
             let error = run("sh", &["-c", script], Duration::from_millis(200)).unwrap_err();
             assert!(matches!(error, InspectionError::Slow { .. }), "{error}");
         }

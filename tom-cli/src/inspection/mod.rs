@@ -4,8 +4,6 @@
 //! from. Why: `tom enable` must know what would hold before it changes anything, and `tom doctor` what holds. What
 //! must never happen: that something which could not be read, or was not asked, looks like "nothing wrong".
 
-#![allow(dead_code, reason = "read by enable and doctor, which come next")]
-
 pub(crate) mod command;
 pub(crate) mod pam;
 pub(crate) mod sshd;

@@ -83,6 +83,7 @@ pub(crate) struct SshdInspection {
 }
 
 /// What does not hold for these accounts in the usual sshd. It is an error if not everything could be asked.
+#[allow(dead_code, reason = "tom enable asks this")]
 pub(crate) fn shortfalls(accounts: &[String]) -> Result<Vec<Shortfall>, InspectionError> {
     let inspection = inspect(&Daemon::usual(), accounts)?;
     match inspection.not_asked.first() {
@@ -269,8 +270,6 @@ pub(crate) struct Standing {
     pub(crate) included: bool,
     /// They are read only within somebody else's `Match` block.
     pub(crate) within_block: bool,
-    /// Settings that sshd meets before them, and that win over them where both count.
-    pub(crate) before: Vec<Setting>,
 }
 
 /// Where tom's lines stand in a configuration.
@@ -282,6 +281,5 @@ pub(crate) fn standing(configuration: &Configuration) -> Standing {
         within_block: first
             .and_then(|index| configuration.settings.get(index))
             .is_some_and(|setting| !setting.conditions.is_empty()),
-        before: configuration.settings.iter().take(first.unwrap_or(0)).cloned().collect(),
     }
 }
