@@ -2,6 +2,7 @@
 //! before, and administrators who get in.
 
 #![allow(
+    clippy::arithmetic_side_effects,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
