@@ -188,7 +188,7 @@ fn throw_away(public: &str, accounts: Vec<String>) -> Result<Machine, Failure> {
     let public = PublicKey::parse(public).map_err(|error| Failure::not_checked(format!("the made key {error}")))?;
     let loopback = parse_network("127.0.0.1").map_err(|error| Failure::not_checked(error.to_string()))?;
     Ok(Machine {
-        id: "tom-rehearsal".to_owned(),
+        id: login::MACHINE.to_owned(),
         owner: 0,
         access: MachineAccess::Login {
             public,
