@@ -77,7 +77,7 @@ fn try_one(release: Release, oddity: &Oddity) {
     assert_eq!(enters(&host, "root", &old_root(), oddity.port), came_in, "{what}: root's old key");
 }
 
-const PAM: [Oddity; 9] = [
+const PAM: [Oddity; 10] = [
     oddity(
         "common-account edited inside the managed block",
         "sed -i 's/success=1 new_authtok_reqd=done default=ignore/success=1 new_authtok_reqd=die default=ignore/' /etc/pam.d/common-account",
@@ -91,6 +91,11 @@ const PAM: [Oddity; 9] = [
         "a link that leads nowhere",
         "ln -s /nowhere /etc/pam.d/odd; ln -s /etc/passwd /etc/pam.d/other-odd",
         Enabled(""),
+    ),
+    oddity(
+        "common-auth is a link",
+        "mv /etc/pam.d/common-auth /root/; ln -s /root/common-auth /etc/pam.d/common-auth",
+        Enabled("the line goes to its end"),
     ),
     oddity(
         "common-account is a link out of the directory",

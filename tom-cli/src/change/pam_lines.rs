@@ -99,12 +99,8 @@ fn put_in_profile(wanted: &Profile, other: &Profile, turn: &Turn) -> Result<(), 
     if STACKS.iter().all(|(stack, phase)| holds_line(stack, phase, wanted)) && !holds_any(other) {
         return Ok(());
     }
-    // pam-auth-update would put files in the place of links.
-    for (stack, _) in STACKS {
-        place_of(stack)?;
-    }
     disable_profile(other, Some(turn))?;
-    if process::is_there(TOOL) && Path::new(PROFILES).join(wanted.name).is_file() {
+    if tool_knows(wanted) {
         pam_auth_update(&["--enable", wanted.name], Some(turn))?;
     }
     for (stack, phase) in STACKS {
@@ -116,7 +112,7 @@ fn put_in_profile(wanted: &Profile, other: &Profile, turn: &Turn) -> Result<(), 
         }
         // At the end every way through the lines above has arrived that did not end the matter by itself.
         output::message(&format!(
-            "{}: pam-auth-update does not write it (it was edited, or the tool is missing): the line goes to its end",
+            "{}: pam-auth-update does not write it (it was edited, a stack is a link, or the tool is missing): the line goes to its end",
             path.display()
         ));
         let mut new = text;
@@ -134,7 +130,7 @@ fn disable_profile(profile: &Profile, turn: Option<&Turn>) -> Result<(), Configu
     if !holds_any(profile) {
         return Ok(());
     }
-    if process::is_there(TOOL) && Path::new(PROFILES).join(profile.name).is_file() {
+    if tool_knows(profile) {
         pam_auth_update(&["--disable", profile.name], turn)?;
     }
     for (stack, phase) in STACKS {
@@ -150,6 +146,15 @@ fn holds_any(profile: &Profile) -> bool {
 fn holds_line(stack: &str, phase: &str, profile: &Profile) -> bool {
     let text = place_of(stack).and_then(|path| text_of(&path)).ok().flatten();
     text.is_some_and(|text| has_line(&text, &profile.line(phase)))
+}
+
+/// May pam-auth-update write this profile? It would put regular files in the place of links, and writes all stacks.
+fn tool_knows(profile: &Profile) -> bool {
+    let stacks =
+        ["common-account", "common-auth", "common-password", "common-session", "common-session-noninteractive"];
+    process::is_there(TOOL)
+        && Path::new(PROFILES).join(profile.name).is_file()
+        && !stacks.iter().any(|stack| Path::new(DIRECTORY).join(stack).is_symlink())
 }
 
 /// It ends with 0 also where it did nothing, so what it wrote is looked at afterwards. It has our turn as its standard
