@@ -80,8 +80,8 @@ pub(crate) fn carry_out(goal: &Goal, options: &ChangeOptions, turn: &Turn) -> Re
     }
     let made = make(goal, turn).and_then(|()| {
         change.stage = Stage::Made;
-        // A session of this tick may be older, one of the next is newer.
-        change.made = clock::since_boot_milliseconds() / 10;
+        // The first tick in which a session is newer than the change.
+        change.made = clock::since_boot_milliseconds().div_ceil(10);
         change.look = options.unattended.then(|| {
             let look = u64::from(second_look(options)).saturating_mul(1000);
             clock::since_boot_milliseconds().saturating_add(look)

@@ -1,7 +1,7 @@
 //! The rehearsal itself, inside its namespaces: a private copy of what decides logins, changed as the host would be,
 //! and asked.
 
-use super::{digest_of, login};
+use super::{MACHINE, digest_of, login};
 use crate::arguments::{RehearseOptions, RehearsedPolicy};
 use crate::change::candidate::Candidate;
 use crate::change::configuration::{self, Mode, Reload};
@@ -188,7 +188,7 @@ fn throw_away(public: &str, accounts: Vec<String>) -> Result<Machine, Failure> {
     let public = PublicKey::parse(public).map_err(|error| Failure::not_checked(format!("the made key {error}")))?;
     let loopback = parse_network("127.0.0.1").map_err(|error| Failure::not_checked(error.to_string()))?;
     Ok(Machine {
-        id: login::MACHINE.to_owned(),
+        id: MACHINE.to_owned(),
         owner: 0,
         access: MachineAccess::Login {
             public,

@@ -1,5 +1,6 @@
 //! Logins on the host's own sshd, started for one connection each, from its own loopback.
 
+use super::MACHINE;
 use super::inside::{SCRATCH, one_line};
 use crate::change::candidate::Candidate;
 use crate::change::configuration::Mode;
@@ -21,9 +22,7 @@ use tom_host::accounts::{self as databases, Account};
 
 const SSH: &str = "/usr/bin/ssh";
 const SSH_KEYGEN: &str = "/usr/bin/ssh-keygen";
-/// The machine that logs in.
-pub(super) const MACHINE: &str = "tom-rehearsal";
-/// What its key may do: it answers with the account's uid, and with what pam_tom's session phase calls it.
+/// What the machine's key may do: it answers with the account's uid, and with what pam_tom's session phase calls it.
 pub(super) const COMMAND: &str = "/usr/bin/id -u; /usr/bin/printenv TOM_MACHINE || true";
 /// More accounts are not tried one by one: each login takes a moment.
 const MOST_ACCOUNTS: usize = 8;

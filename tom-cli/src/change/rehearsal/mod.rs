@@ -18,6 +18,9 @@ use std::time::Duration;
 
 pub(crate) use inside::run;
 
+/// The machine of a rehearsal, by a name that no policy can give.
+pub(crate) const MACHINE: &str = "(rehearsal)";
+
 const UNSHARE: &str = "/usr/bin/unshare";
 const LONGEST: Duration = Duration::from_secs(300);
 
