@@ -209,7 +209,9 @@ impl Login<'_> {
             client.args(["-o", option]);
         }
         client.args(["127.0.0.1", COMMAND]);
-        let waiting = std::thread::spawn(move || process::finish(client, LONGEST_LOGIN));
+        let waiting = std::thread::Builder::new()
+            .spawn(move || process::finish(client, LONGEST_LOGIN))
+            .map_err(|error| failed(SSH, error))?;
         let log = Path::new(SCRATCH).join("sshd.log");
         let served = self.serve(&listener, &log, || waiting.is_finished());
         served.map_err(|error| failed(SSHD, error))?;
