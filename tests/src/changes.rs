@@ -73,8 +73,8 @@ impl Deciding {
         let script = format!(
             "cd / && find {DIRECTORIES} ! -type d ! -path var/lib/tom/lock ! -path 'var/lib/tom/rollback/*' -print0 |
              sort -z >/run/bench/deciding
-             xargs -0 stat -c '%n|%F %a %u:%g' </run/bench/deciding
-             xargs -0 sha256sum </run/bench/deciding"
+             xargs -0 stat -c '%n|%F %N %a %u:%g' </run/bench/deciding
+             find {DIRECTORIES} -type f ! -path var/lib/tom/lock ! -path 'var/lib/tom/rollback/*' -exec sha256sum {{}} +"
         );
         let listed = host.run(["sh", "-c", &script]).expect_success().stdout;
         let mut files = BTreeMap::new();

@@ -112,6 +112,9 @@ fn prepare(host: &Host) {
     put_back(host, "second");
     host.run(words("tom apply --as anna --now")).expect_success();
     keep(host, "applied");
+    put_back(host, "plain");
+    host.run(words("tom enable --observe --as anna")).expect_success();
+    keep(host, "observing");
 }
 
 impl Way {
@@ -124,7 +127,7 @@ impl Way {
             before: before.clone(),
             after: before,
             command: words(command),
-            enforced: from != "plain",
+            enforced: !["plain", "observing"].contains(&from),
             waits: false,
             in_a_login: command == "tom confirm",
             next: if command.contains("able") { "tom enable --as anna --now" } else { "tom apply --as anna --now" },
@@ -237,7 +240,7 @@ impl Way {
         let host = &self.host;
         assert!(!enters(host, &stranger()), "a stranger came in: {what}");
         let enrolled = enters(host, &anna());
-        if self.enforced && self.command[1] != "disable" {
+        if self.enforced && self.command[1] != "disable" && !self.command.contains(&"--observe") {
             assert!(enrolled, "an administrator was locked out: {what}");
             assert!(!enters(host, &old_root()), "an old key counts: {what}");
         } else {
@@ -306,6 +309,21 @@ fn enable() {
 }
 
 #[test]
+fn observe() {
+    campaign("plain", "tom enable --observe --as anna", 4);
+}
+
+#[test]
+fn enable_after_observing() {
+    campaign("observing", "tom enable --as anna --confirm-within 86400", 6);
+}
+
+#[test]
+fn back_to_observing() {
+    campaign("enabled", "tom enable --observe --as anna --confirm-within 86400", 6);
+}
+
+#[test]
 fn apply() {
     campaign("second", "tom apply --as anna --confirm-within 86400", 8);
 }
@@ -333,4 +351,44 @@ fn disable() {
 #[test]
 fn disable_and_leave_keys() {
     campaign("enabled", "tom disable --leave-keys", 8);
+}
+
+/// What was kept of before is damaged or gone: it is undone as far as it can be, and nothing is taken away for it.
+#[test]
+fn what_was_kept_is_lost() {
+    run_on(Release::Bookworm, |release| {
+        let host = not_enabled(release);
+        prepare(&host);
+        put_back(&host, "second");
+        let before = Deciding::on(&host);
+        put_back(&host, "waiting");
+        let waiting = Deciding::on(&host);
+        let pending = "/var/lib/tom/rollback/pending";
+        for damage in [
+            ": >change",
+            "rm change",
+            "echo nonsense >change",
+            "rm before/list",
+            "rm -r before",
+            ": >before/list",
+            "rm -r before/var/lib/tom/active",
+            "rm before/etc/pam.d/common-account",
+            "sed -i /enabled/d before/list",
+        ] {
+            put_back(&host, "waiting");
+            host.run(["sh", "-c", &format!("cd {pending} && {damage}")]).expect_success();
+            let undone = host.run(["tom", "rollback"]);
+            println!("{damage}: {:?} {}", undone.status, undone.stderr.trim());
+            assert!(enters(&host, &anna()), "{damage}: {undone:#?}");
+            assert!(!enters(&host, &old_root()) && !enters(&host, &stranger()), "{damage}");
+            let now = Deciding::on(&host);
+            if undone.success() {
+                assert!(now == before && !waits(&host), "{damage}: {}", now.differences(&before));
+            } else {
+                assert_eq!(undone.status, Some(3), "{damage}: {undone:#?}");
+                assert!(undone.stderr.contains(pending), "{damage}: {undone:#?}");
+                assert!(now == waiting, "{damage}: {}", now.differences(&waiting));
+            }
+        }
+    });
 }

@@ -60,6 +60,9 @@ pub(crate) enum ConfigurationError {
         path.display()
     )]
     NoPlace { path: PathBuf, line: String },
+    /// A file of PAM's that is kept elsewhere.
+    #[error("{} is a link to {}: put a regular file there, which tom can change and bring back", path.display(), to.display())]
+    Link { path: PathBuf, to: PathBuf },
     /// A name that sshd would read as a pattern.
     #[error("the {what} '{name}' cannot be named in sshd's configuration: it is a pattern there")]
     Name { what: &'static str, name: String },
@@ -73,6 +76,9 @@ pub(crate) enum ConfigurationError {
         directory = sshd_lines::DIRECTORY
     )]
     NotIncluded,
+    /// sshd reads a directory that is not there.
+    #[error("{directory} is missing: 'mkdir {directory}'", directory = sshd_lines::DIRECTORY)]
+    NoDirectory,
 }
 
 pub(crate) fn failed(path: &Path, step: &'static str) -> impl FnOnce(io::Error) -> ConfigurationError {

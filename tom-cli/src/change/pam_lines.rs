@@ -47,13 +47,16 @@ impl Profile {
 pub(crate) fn put_in_enforcing(turn: &Turn) -> Result<(), ConfigurationError> {
     put_in_profile(&ENFORCING, &OBSERVING, turn)?;
     for service in AUTH_SERVICES {
-        let path = Path::new(DIRECTORY).join(service);
+        let path = place_of(service)?;
         let Some(text) = text_of(&path)? else { continue };
         if names_module(&text, Some("auth")) {
             continue;
         }
         let Some(new) = with_auth_line(&text) else {
-            return Err(ConfigurationError::NoPlace { path, line: AUTH_LINE.trim().to_owned() });
+            return Err(ConfigurationError::NoPlace {
+                path,
+                line: AUTH_LINE.split_whitespace().collect::<Vec<_>>().join(" "),
+            });
         };
         file::replace(&path, new.as_bytes()).map_err(failed(&path, "written"))?;
     }
@@ -97,11 +100,11 @@ fn put_in_profile(wanted: &Profile, other: &Profile, turn: &Turn) -> Result<(), 
         return Ok(());
     }
     disable_profile(other, Some(turn))?;
-    if process::is_there(TOOL) && Path::new(PROFILES).join(wanted.name).is_file() {
+    if tool_knows(wanted) {
         pam_auth_update(&["--enable", wanted.name], Some(turn))?;
     }
     for (stack, phase) in STACKS {
-        let path = Path::new(DIRECTORY).join(stack);
+        let path = place_of(stack)?;
         without_module(&path, Some(&other.line(phase)))?;
         let Some(text) = text_of(&path)? else { continue };
         if has_line(&text, &wanted.line(phase)) {
@@ -109,7 +112,7 @@ fn put_in_profile(wanted: &Profile, other: &Profile, turn: &Turn) -> Result<(), 
         }
         // At the end every way through the lines above has arrived that did not end the matter by itself.
         output::message(&format!(
-            "{}: pam-auth-update does not write it (it was edited, or the tool is missing): the line goes to its end",
+            "{}: pam-auth-update does not write it (it was edited, a stack is a link, or the tool is missing): the line goes to its end",
             path.display()
         ));
         let mut new = text;
@@ -127,11 +130,11 @@ fn disable_profile(profile: &Profile, turn: Option<&Turn>) -> Result<(), Configu
     if !holds_any(profile) {
         return Ok(());
     }
-    if process::is_there(TOOL) && Path::new(PROFILES).join(profile.name).is_file() {
+    if tool_knows(profile) {
         pam_auth_update(&["--disable", profile.name], turn)?;
     }
     for (stack, phase) in STACKS {
-        without_module(&Path::new(DIRECTORY).join(stack), Some(&profile.line(phase)))?;
+        without_module(&place_of(stack)?, Some(&profile.line(phase)))?;
     }
     Ok(())
 }
@@ -141,8 +144,17 @@ fn holds_any(profile: &Profile) -> bool {
 }
 
 fn holds_line(stack: &str, phase: &str, profile: &Profile) -> bool {
-    let text = text_of(&Path::new(DIRECTORY).join(stack)).ok().flatten();
+    let text = place_of(stack).and_then(|path| text_of(&path)).ok().flatten();
     text.is_some_and(|text| has_line(&text, &profile.line(phase)))
+}
+
+/// May pam-auth-update write this profile? It would put regular files in the place of links, and writes all stacks.
+fn tool_knows(profile: &Profile) -> bool {
+    let stacks =
+        ["common-account", "common-auth", "common-password", "common-session", "common-session-noninteractive"];
+    process::is_there(TOOL)
+        && Path::new(PROFILES).join(profile.name).is_file()
+        && !stacks.iter().any(|stack| Path::new(DIRECTORY).join(stack).is_symlink())
 }
 
 /// It ends with 0 also where it did nothing, so what it wrote is looked at afterwards. It has our turn as its standard
@@ -178,9 +190,22 @@ fn without_module(path: &Path, line: Option<&str>) -> Result<(), ConfigurationEr
     file::replace(path, kept.as_bytes()).map_err(failed(path, "written"))
 }
 
-/// A stack as text; what is no regular file, or no text, is none of those that tom writes.
+/// Where a service's file is: a link to another file of the directory leads there. A link out of it leads to what tom
+/// cannot bring back.
+fn place_of(service: &str) -> Result<PathBuf, ConfigurationError> {
+    let path = Path::new(DIRECTORY).join(service);
+    if !path.is_symlink() {
+        return Ok(path);
+    }
+    let to = path.canonicalize().map_err(failed(&path, "followed"))?;
+    let directory = Path::new(DIRECTORY).canonicalize().map_err(failed(Path::new(DIRECTORY), "followed"))?;
+    if to.parent() == Some(&directory) { Ok(to) } else { Err(ConfigurationError::Link { path, to }) }
+}
+
+/// A stack as text; what is no regular file, or no text, is none of those that tom writes. A link leads to a file that
+/// has a name of its own here, or to one that tom never writes.
 fn text_of(path: &Path) -> Result<Option<String>, ConfigurationError> {
-    if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+    if path.symlink_metadata().is_ok_and(|metadata| !metadata.is_file()) {
         return Ok(None);
     }
     let read = file::read(path).map_err(failed(path, "read"))?;

@@ -151,6 +151,13 @@ pub(crate) fn bring_back(
     reload: impl FnOnce() -> Result<(), String>,
 ) -> Result<Option<String>, SnapshotError> {
     let list = List::read_from(directory)?;
+    // All of it is there, or nothing is touched.
+    for (was, path) in list.entries() {
+        let copy = kept(directory, path);
+        if *was != Was::Absent && *was != Was::Directory && look_at(&copy)?.is_none() {
+            return Err(failed(&copy, "found")(io::ErrorKind::NotFound.into()));
+        }
+    }
     let decided = match list.get(Path::new(ENABLED))? {
         Was::File => configuration::mode_of(&kept(directory, Path::new(ENABLED))) == configuration::Mode::Enforce,
         Was::Absent | Was::Directory | Was::Tree => false,

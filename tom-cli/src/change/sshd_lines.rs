@@ -102,6 +102,9 @@ pub(crate) fn put_in(governed: &Governed, reload: Reload) -> Result<(), Configur
     if !includes_drop_ins() {
         return Err(ConfigurationError::NotIncluded);
     }
+    if !Path::new(DIRECTORY).is_dir() {
+        return Err(ConfigurationError::NoDirectory);
+    }
     let path = Path::new(DROP_IN);
     let text = governed.drop_in();
     if file::read(path).map_err(failed(path, "read"))?.is_some_and(|(before, _)| before == text.as_bytes()) {
@@ -131,7 +134,7 @@ fn includes_drop_ins() -> bool {
             && words.any(|word| {
                 word.trim_matches('"').starts_with("/etc/ssh/sshd_config.d/") || word.starts_with("sshd_config.d/")
             })
-    }) && Path::new(DIRECTORY).is_dir()
+    })
 }
 
 /// Lets a running sshd read its configuration anew, if its own check of the syntax passes: never a restart, which would

@@ -32,7 +32,11 @@ pub(crate) fn undo(why: &str, turn: &Turn) -> Result<(), Failure> {
         Ok(())
     })
     .map_err(|error| {
-        Failure::not_checked(format!("the change could not be undone: {error}; 'tom rollback' tries again"))
+        Failure::not_checked(format!(
+            "the change could not be undone: {error}; 'tom rollback' tries again (where what was kept is lost for good, \
+             'rm -r {}' leaves everything as it is now)",
+            record::PENDING
+        ))
     })?;
     if let Some(error) = told {
         return Err(Failure::not_checked(format!(

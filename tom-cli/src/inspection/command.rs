@@ -39,8 +39,14 @@ pub(crate) fn run(program: &str, arguments: &[&str], limit: Duration) -> Result<
         .spawn()
         .map_err(failed)?;
     let deadline = Instant::now().checked_add(limit);
-    let stdout = child.stdout.take().map(listen);
-    let stderr = child.stderr.take().map(listen);
+    let listeners = (child.stdout.take().map(listen).transpose(), child.stderr.take().map(listen).transpose());
+    let (stdout, stderr) = match listeners {
+        (Ok(stdout), Ok(stderr)) => (stdout, stderr),
+        (Err(error), _) | (_, Err(error)) => {
+            end(&mut child);
+            return Err(failed(error));
+        }
+    };
     let (Some(stdout), Some(stderr)) = (heard(stdout, deadline), heard(stderr, deadline)) else {
         end(&mut child);
         return Err(InspectionError::Slow { program: program.to_owned(), seconds: limit.as_secs() });
@@ -71,15 +77,15 @@ pub(crate) fn stdout_of(program: &str, arguments: &[&str], limit: Duration) -> R
     Err(InspectionError::Failed { program: program.to_owned(), status: said.status, said: lines.join("; ") })
 }
 
-fn listen(mut pipe: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+fn listen(mut pipe: impl Read + Send + 'static) -> std::io::Result<mpsc::Receiver<String>> {
     let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
+    thread::Builder::new().spawn(move || {
         let mut bytes = Vec::new();
         // What was read before an error is still what it said; its exit code tells the rest.
         let _ = pipe.by_ref().take(MOST).read_to_end(&mut bytes);
         let _ = sender.send(String::from_utf8_lossy(&bytes).into_owned());
-    });
-    receiver
+    })?;
+    Ok(receiver)
 }
 
 fn heard(pipe: Option<mpsc::Receiver<String>>, deadline: Option<Instant>) -> Option<String> {

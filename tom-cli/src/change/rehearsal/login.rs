@@ -1,5 +1,6 @@
 //! Logins on the host's own sshd, started for one connection each, from its own loopback.
 
+use super::MACHINE;
 use super::inside::{SCRATCH, one_line};
 use crate::change::candidate::Candidate;
 use crate::change::configuration::Mode;
@@ -21,8 +22,8 @@ use tom_host::accounts::{self as databases, Account};
 
 const SSH: &str = "/usr/bin/ssh";
 const SSH_KEYGEN: &str = "/usr/bin/ssh-keygen";
-/// What the machine's key may do; it answers with the account's uid.
-pub(super) const COMMAND: &str = "/usr/bin/id -u";
+/// What the machine's key may do: it answers with the account's uid, and with what pam_tom's session phase calls it.
+pub(super) const COMMAND: &str = "/usr/bin/id -u; /usr/bin/printenv TOM_MACHINE || true";
 /// More accounts are not tried one by one: each login takes a moment.
 const MOST_ACCOUNTS: usize = 8;
 /// Nor more persons.
@@ -142,7 +143,12 @@ pub(super) fn try_all(
     for account in accounts.iter().take(MOST_ACCOUNTS) {
         let login = Login { mode, account, key: "known" };
         match login.run()? {
-            Ok(()) => worked.push(account.name.as_str()),
+            Ok(Asked::No) if mode == Mode::Enforce => findings.push(format!(
+                "a login as '{}' came in whose session PAM did not ask tom about: does /etc/pam.d/sshd include \
+                 common-session?",
+                account.name
+            )),
+            Ok(Asked::No | Asked::Yes) => worked.push(account.name.as_str()),
             Err(why) => {
                 findings.push(format!("a login as '{}' that the policy allows was refused: {why}", account.name))
             }
@@ -167,6 +173,13 @@ pub(super) fn try_all(
     Ok(())
 }
 
+/// Did PAM ask tom about the session of a login that came in?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Yes,
+    No,
+}
+
 /// One login.
 #[derive(Clone, Copy)]
 struct Login<'a> {
@@ -177,7 +190,7 @@ struct Login<'a> {
 
 impl Login<'_> {
     /// Whether it came in; else why not, as far as sshd says.
-    fn run(&self) -> Result<Result<(), String>, Failure> {
+    fn run(&self) -> Result<Result<Asked, String>, Failure> {
         let failed = |what: &str, error: std::io::Error| Failure::not_checked(format!("{what}: {error}"));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| failed("loopback", error))?;
         let port = listener.local_addr().map_err(|error| failed("loopback", error))?.port();
@@ -198,7 +211,9 @@ impl Login<'_> {
             client.args(["-o", option]);
         }
         client.args(["127.0.0.1", COMMAND]);
-        let waiting = std::thread::spawn(move || process::finish(client, LONGEST_LOGIN));
+        let waiting = std::thread::Builder::new()
+            .spawn(move || process::finish(client, LONGEST_LOGIN))
+            .map_err(|error| failed(SSH, error))?;
         let log = Path::new(SCRATCH).join("sshd.log");
         let served = self.serve(&listener, &log, || waiting.is_finished());
         served.map_err(|error| failed(SSHD, error))?;
@@ -206,8 +221,12 @@ impl Login<'_> {
             .join()
             .map_err(|_| Failure::not_checked("the rehearsal's client failed"))?
             .map_err(|error| failed(SSH, error))?;
-        if ran.success() && ran.stdout.trim() == self.account.uid.to_string() {
-            return Ok(Ok(()));
+        let said: Vec<&str> = ran.stdout.lines().map(str::trim).collect();
+        let uid = self.account.uid.to_string();
+        match said.as_slice() {
+            [first, second] if *first == uid && *second == MACHINE => return Ok(Ok(Asked::Yes)),
+            [first, ..] if *first == uid => return Ok(Ok(Asked::No)),
+            _ => {}
         }
         Ok(Err(why(&log, &ran)))
     }

@@ -75,15 +75,23 @@ pub(crate) fn rehearse(mode: Mode, policy: RehearsedPolicy, source: &[u8]) -> Re
         Some(0) => Ok(rehearsed),
         Some(1) if !findings.is_empty() => Err(Failure::findings(findings)),
         // What went well before is no reason.
-        _ => Err(not_possible(&process::Ran { stdout: String::new(), ..ran }.said())),
+        _ => {
+            let began = ran.stderr.lines().any(|line| line.starts_with("tom: "));
+            let said = process::Ran { stdout: String::new(), ..ran }.said();
+            Err(if began { failed(&said) } else { not_possible(&said) })
+        }
     }
 }
 
+/// There are no namespaces to rehearse in.
 fn not_possible(why: &str) -> Failure {
-    let why = why.trim_start_matches("tom: ");
+    failed(&format!("{why} (it takes mount and network namespaces: 'unshare --mount --net true' tells)"))
+}
+
+fn failed(why: &str) -> Failure {
     Failure::not_checked(format!(
-        "the change could not be rehearsed: {why}; nothing was changed (it takes mount and network namespaces, \
-         'unshare --mount --net true' tells; --allow-lockout goes on without)"
+        "the change could not be rehearsed: {}; nothing was changed (--allow-lockout goes on without)",
+        why.trim_start_matches("tom: ")
     ))
 }
 

@@ -52,6 +52,10 @@ impl List {
         found.ok_or_else(|| failed(path, "found in the list of what was kept")(io::ErrorKind::NotFound.into()))
     }
 
+    pub(super) fn entries(&self) -> impl Iterator<Item = &(Was, PathBuf)> {
+        self.0.iter()
+    }
+
     /// The files that were kept of a directory.
     pub(super) fn files_in<'a>(&'a self, directory: &'a Path) -> impl Iterator<Item = &'a Path> {
         let files = self.0.iter().filter(|(was, _)| *was == Was::File).map(|(_, path)| path.as_path());
