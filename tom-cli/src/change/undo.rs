@@ -38,7 +38,8 @@ pub(crate) fn undo(why: &str) -> Result<(), Failure> {
     })?;
     if let Some(error) = told {
         return Err(Failure::not_checked(format!(
-            "the files are as before, but sshd was not told: {error}; 'tom rollback' tries again"
+            "sshd could not be told that its configuration is as before: {error}; until it is, it goes by what it has \
+             read; 'tom rollback' tries again"
         )));
     }
     let message = match &change {

@@ -116,8 +116,10 @@ pub(super) fn ask_the_hook(candidate: &Candidate, findings: &mut Vec<String>) ->
             }
         }
         if !given {
-            findings
-                .push(format!("{HOOK}, run as _tom, gives sshd no key of '{}' for '{account}'{said}", person.person));
+            findings.push(format!(
+                "{HOOK}, run as _tom by setpriv, gives sshd no key of '{}' for '{account}'{said}",
+                person.person
+            ));
         }
         asked = asked.saturating_add(1);
         if asked >= MOST_PERSONS {
