@@ -106,6 +106,11 @@ impl Deciding {
         Self(files)
     }
 
+    /// Takes one file out of the comparison.
+    pub fn leave_out(&mut self, path: &str) {
+        self.0.remove(path);
+    }
+
     /// Where they differ, for messages.
     #[must_use]
     pub fn differences(&self, other: &Self) -> String {

@@ -108,7 +108,7 @@ on_each_release! {
         assert!(failed >= 4, "pam-auth-update hardly failed at all: {failed}");
         sound();
         run(&host, "tom enable --as anna --now").expect_success();
-        let enabled = Deciding::on(&host);
+        let mut enabled = Deciding::on(&host);
         for inject in injections(4) {
             fault(&inject);
             let output = run(&host, "tom disable --leave-keys");
@@ -116,6 +116,7 @@ on_each_release! {
             if output.status == Some(0) {
                 sound();
                 run(&host, "tom enable --as anna --now").expect_success();
+                enabled = Deciding::on(&host);
                 continue;
             }
             assert_as_before(&host, &enabled, &output, &inject);
