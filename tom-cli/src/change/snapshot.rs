@@ -169,9 +169,7 @@ pub(crate) fn bring_back(
     } else {
         bring_tree_back(directory, &list, Path::new(left_keys::DIRECTORY))?;
     }
-    for path in DIRECTORIES {
-        bring_directory_back(directory, &list, Path::new(path))?;
-    }
+    bring_directory_back(directory, &list, Path::new(pam_lines::DIRECTORY))?;
     bring_file_back(directory, &list, Path::new(sshd_lines::DROP_IN))?;
     bring_file_back(directory, &list, Path::new(ENABLED))?;
     // An sshd that could not be told still goes by what it read: that stays until it is.
@@ -183,6 +181,8 @@ pub(crate) fn bring_back(
     } else {
         bring_policy_back(directory, &list)?;
     }
+    // It decides nothing.
+    bring_directory_back(directory, &list, Path::new(pam_lines::PROFILE_STATE))?;
     Ok(None)
 }
 
