@@ -314,7 +314,7 @@ fn campaign(from: &'static str, command: &'static str, sample: usize) {
 
 #[test]
 fn enable() {
-    campaign("plain", "tom enable --as anna --confirm-within 86400", 10);
+    campaign("plain", "tom enable --as anna --confirm-within 86400", 8);
 }
 
 #[test]
@@ -334,17 +334,17 @@ fn back_to_observing() {
 
 #[test]
 fn apply() {
-    campaign("second", "tom apply --as anna --confirm-within 86400", 8);
+    campaign("second", "tom apply --as anna --confirm-within 86400", 6);
 }
 
 #[test]
 fn confirm() {
-    campaign("waiting", "tom confirm", 8);
+    campaign("waiting", "tom confirm", 6);
 }
 
 #[test]
 fn rollback_of_what_waits() {
-    campaign("waiting", "tom rollback", 10);
+    campaign("waiting", "tom rollback", 8);
 }
 
 #[test]
@@ -354,12 +354,12 @@ fn rollback_to_the_policy_before() {
 
 #[test]
 fn disable() {
-    campaign("enabled", "tom disable", 8);
+    campaign("enabled", "tom disable", 6);
 }
 
 #[test]
 fn disable_and_leave_keys() {
-    campaign("enabled", "tom disable --leave-keys", 8);
+    campaign("enabled", "tom disable --leave-keys", 6);
 }
 
 /// What was kept of before is damaged or gone: it is undone as far as it can be, and nothing is taken away for it.
