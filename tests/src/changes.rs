@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use crate::command::Output;
-use crate::company::{OFFICE, POLICY, anna, web1};
+use crate::company::{OFFICE, POLICY, anna, without_policy};
 use crate::host::Host;
 use crate::keys::Key;
 use crate::release::Release;
@@ -45,10 +45,10 @@ pub fn stranger() -> Key {
     Key::token("stranger")
 }
 
-/// A host with the candidate policy that is not enabled yet: root is entered with [`old_root`].
+/// A host with the candidate policy that is not enabled yet, and never had one: root is entered with [`old_root`].
 #[must_use]
 pub fn not_enabled(release: Release) -> Host {
-    prepared(web1(release).not_enabled().start())
+    prepared(without_policy(release, "web1.example.net").not_enabled().start())
 }
 
 /// The same of a host that was started with something more.
@@ -104,6 +104,11 @@ impl Deciding {
             }
         }
         Self(files)
+    }
+
+    /// Takes one file out of the comparison.
+    pub fn leave_out(&mut self, path: &str) {
+        self.0.remove(path);
     }
 
     /// Where they differ, for messages.

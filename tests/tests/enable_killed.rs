@@ -197,7 +197,17 @@ impl Way {
         reload_sshd(host);
         self.check_logins(&format!("{what}, and sshd started anew"));
         let now = Deciding::on(host);
-        let is_done = now.but_for_moments() == self.after.but_for_moments() && waits(host) == self.waits;
+        // The list of the governed may name more than the policy does: that is told, and the policy is active.
+        let list_is_older = run.output.stderr.contains("the new policy is active all the same");
+        let is_like = |one: &Deciding| {
+            let (mut one, mut after) = (one.but_for_moments(), self.after.but_for_moments());
+            if list_is_older {
+                one.leave_out("/etc/tom/governed");
+                after.leave_out("/etc/tom/governed");
+            }
+            one == after
+        };
+        let is_done = is_like(&now) && waits(host) == self.waits;
         match run.output.status {
             Some(0) => assert!(
                 is_done,
@@ -217,8 +227,7 @@ impl Way {
         assert!(settled.success() && !waits(host), "{what}: {settled:#?}");
         let then = Deciding::on(host);
         let is_before = then == self.before;
-        let is_after =
-            then.but_for_moments() == self.after.but_for_moments() && (!self.waits || self.after == self.before);
+        let is_after = is_like(&then) && (!self.waits || self.after == self.before);
         assert!(
             is_before || is_after,
             "{what}: half done, from before: {}\nfrom after: {}",
@@ -305,7 +314,7 @@ fn campaign(from: &'static str, command: &'static str, sample: usize) {
 
 #[test]
 fn enable() {
-    campaign("plain", "tom enable --as anna --confirm-within 86400", 10);
+    campaign("plain", "tom enable --as anna --confirm-within 86400", 8);
 }
 
 #[test]
@@ -325,17 +334,17 @@ fn back_to_observing() {
 
 #[test]
 fn apply() {
-    campaign("second", "tom apply --as anna --confirm-within 86400", 8);
+    campaign("second", "tom apply --as anna --confirm-within 86400", 6);
 }
 
 #[test]
 fn confirm() {
-    campaign("waiting", "tom confirm", 8);
+    campaign("waiting", "tom confirm", 6);
 }
 
 #[test]
 fn rollback_of_what_waits() {
-    campaign("waiting", "tom rollback", 10);
+    campaign("waiting", "tom rollback", 8);
 }
 
 #[test]
@@ -345,12 +354,12 @@ fn rollback_to_the_policy_before() {
 
 #[test]
 fn disable() {
-    campaign("enabled", "tom disable", 8);
+    campaign("enabled", "tom disable", 6);
 }
 
 #[test]
 fn disable_and_leave_keys() {
-    campaign("enabled", "tom disable --leave-keys", 8);
+    campaign("enabled", "tom disable --leave-keys", 6);
 }
 
 /// What was kept of before is damaged or gone: it is undone as far as it can be, and nothing is taken away for it.

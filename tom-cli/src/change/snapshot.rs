@@ -141,8 +141,8 @@ fn give(path: &Path, like: &fs::Metadata) -> io::Result<()> {
     Ok(rustix::fs::chmodat(CWD, path, mode, rustix::fs::AtFlags::empty())?)
 }
 
-/// Brings everything back that `directory` holds. `reload` lets sshd know; what it says is handed on, since the files
-/// are back all the same.
+/// Brings everything back that `directory` holds. `reload` lets sshd know; where it could not, why is handed on, and what
+/// the running sshd still asks has not gone yet.
 ///
 /// Where tom's lines decided before, they come back with the policy that they ask behind them. Elsewhere the policy
 /// goes last: until then both may ask it.
@@ -169,18 +169,21 @@ pub(crate) fn bring_back(
     } else {
         bring_tree_back(directory, &list, Path::new(left_keys::DIRECTORY))?;
     }
-    for path in DIRECTORIES {
-        bring_directory_back(directory, &list, Path::new(path))?;
-    }
+    bring_directory_back(directory, &list, Path::new(pam_lines::DIRECTORY))?;
     bring_file_back(directory, &list, Path::new(sshd_lines::DROP_IN))?;
     bring_file_back(directory, &list, Path::new(ENABLED))?;
-    let told = reload().err();
+    // An sshd that could not be told still goes by what it read: that stays until it is.
+    if let Err(untold) = reload() {
+        return Ok(Some(untold));
+    }
     if decided {
         bring_tree_back(directory, &list, Path::new(left_keys::DIRECTORY))?;
     } else {
         bring_policy_back(directory, &list)?;
     }
-    Ok(told)
+    // It decides nothing.
+    bring_directory_back(directory, &list, Path::new(pam_lines::PROFILE_STATE))?;
+    Ok(None)
 }
 
 fn bring_policy_back(directory: &Path, list: &List) -> Result<(), SnapshotError> {

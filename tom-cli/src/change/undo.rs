@@ -40,7 +40,8 @@ pub(crate) fn undo(why: &str, turn: &Turn) -> Result<(), Failure> {
     })?;
     if let Some(error) = told {
         return Err(Failure::not_checked(format!(
-            "the files are as before, but sshd was not told: {error}; 'tom rollback' tries again"
+            "sshd could not be told that its configuration is as before: {error}; until it is, it goes by what it has \
+             read; 'tom rollback' tries again"
         )));
     }
     // A key that was lifted since is not out again by the copy in the older policy.

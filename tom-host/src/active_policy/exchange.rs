@@ -175,10 +175,16 @@ fn swap_both(is_first: bool) -> Result<(), ExchangeError> {
 /// tell an ordinary user.
 fn write_governed(list: &str) -> Result<(), ExchangeError> {
     clear_away(NEW_GOVERNED)?;
-    write_file(Path::new(NEW_GOVERNED), list.as_bytes(), 0)?;
-    rustix::fs::chmodat(CWD, NEW_GOVERNED, Mode::from_raw_mode(0o644), rustix::fs::AtFlags::empty())
-        .map_err(|errno| failed(NEW_GOVERNED, "given its mode")(errno.into()))?;
-    rename(NEW_GOVERNED, super::governed::LIST)
+    let written = (|| {
+        write_file(Path::new(NEW_GOVERNED), list.as_bytes(), 0)?;
+        rustix::fs::chmodat(CWD, NEW_GOVERNED, Mode::from_raw_mode(0o644), rustix::fs::AtFlags::empty())
+            .map_err(|errno| failed(NEW_GOVERNED, "given its mode")(errno.into()))?;
+        rename(NEW_GOVERNED, super::governed::LIST)
+    })();
+    if written.is_err() {
+        let _ = clear_away(NEW_GOVERNED);
+    }
+    written
 }
 
 /// One exchange at a time; the lock ends with the process.
