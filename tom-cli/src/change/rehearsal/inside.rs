@@ -1,7 +1,7 @@
 //! The rehearsal itself, inside its namespaces: a private copy of what decides logins, changed as the host would be,
 //! and asked.
 
-use super::{MACHINE, digest_of, login};
+use super::{MACHINE, digest_of, leftover, login};
 use crate::arguments::{RehearseOptions, RehearsedPolicy};
 use crate::change::candidate::Candidate;
 use crate::change::configuration::{self, Mode, Reload};
@@ -40,6 +40,12 @@ pub(super) const SCRATCH: &str = "/var/lib/tom/rehearsal";
 /// Rehearses, and writes what it finds as lines of `change`, `passed` and `finding`.
 pub(crate) fn run(options: &RehearseOptions) -> Result<Exit, Failure> {
     refuse_outside(options)?;
+    let outcome = rehearse(options);
+    leftover::end_all();
+    outcome
+}
+
+fn rehearse(options: &RehearseOptions) -> Result<Exit, Failure> {
     let mode = Mode::named(&options.mode).ok_or_else(|| Failure::not_checked("an unknown mode"))?;
     // The policy first: what it is read from is covered afterwards.
     let candidate = match options.policy {
