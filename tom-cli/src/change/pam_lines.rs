@@ -241,10 +241,11 @@ fn includes_common_auth(line: &str) -> bool {
 /// A line that asks tom in earnest: of this phase, or any.
 fn names_module(text: &str, phase: Option<&str>) -> bool {
     text.lines().any(|line| {
-        let first = line.split_whitespace().next().unwrap_or_default().trim_start_matches('-');
-        names_any_module(line)
+        let active = line.split('#').next().unwrap_or_default();
+        let first = active.split_whitespace().next().unwrap_or_default().trim_start_matches('-');
+        names_any_module(active)
             && phase.is_none_or(|phase| first.eq_ignore_ascii_case(phase))
-            && !line.split_whitespace().any(|word| word == "observe")
+            && !active.split_whitespace().any(|word| word == "observe")
     })
 }
 
@@ -299,6 +300,7 @@ mod tests {
         assert!(names_module("-auth required /usr/lib/security/pam_tom.so x\n", Some("auth")));
         assert!(!names_module("account [default=ignore] pam_tom.so observe\n", None));
         assert!(!names_module("# account required pam_tom.so\n", None));
+        assert!(names_module("account required pam_tom.so # no longer: pam_tom.so observe\n", None));
         assert!(names_any_module("account [default=ignore] pam_tom.so observe"));
         assert!(!names_any_module("account required pam_tommy.so # pam_tom.so"));
         assert!(has_line("account \t [default=ignore]  pam_tom.so observe \n", &OBSERVING.line("account")));
