@@ -16,6 +16,7 @@ pub(crate) mod left_keys;
 pub(crate) mod pam_lines;
 pub(crate) mod record;
 pub(crate) mod rehearsal;
+pub(crate) mod renewal;
 pub(crate) mod snapshot;
 pub(crate) mod sshd_lines;
 pub(crate) mod timer;

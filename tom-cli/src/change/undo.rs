@@ -3,7 +3,7 @@
 use crate::change::candidate::readers;
 use crate::change::configuration::Reload;
 use crate::change::record::{self, Change};
-use crate::change::{snapshot, sshd_lines, timer};
+use crate::change::{renewal, snapshot, sshd_lines, timer};
 use crate::exit::Failure;
 use crate::output;
 use tom_host::active_policy::{self, Turn};
@@ -43,6 +43,7 @@ pub(crate) fn undo(why: &str, turn: &Turn) -> Result<(), Failure> {
             "the files are as before, but sshd was not told: {error}; 'tom rollback' tries again"
         )));
     }
+    renew(turn);
     // A key that was lifted since is not out again by the copy in the older policy.
     if let Ok(readers) = readers() {
         let _ = active_policy::renew_copies(readers, turn);
@@ -62,4 +63,17 @@ pub(crate) fn undo(why: &str, turn: &Turn) -> Result<(), Failure> {
     journal::record(&event.with_known(Field::PolicySerial, serial.as_deref()));
     output::message(&output::plain(&message));
     Ok(())
+}
+
+/// tom may have been upgraded while the change waited: what came back is in the form of the version before.
+fn renew(turn: &Turn) {
+    if renewal::is_readable() {
+        return;
+    }
+    if let Err(failure) = renewal::renew(turn) {
+        output::message(&output::plain_lines(&format!(
+            "warning: the policy that came back cannot be read by logins, and not be written anew: {}",
+            failure.messages().join("; ")
+        )));
+    }
 }
