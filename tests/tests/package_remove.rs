@@ -172,6 +172,9 @@ on_each_release! {
         let lines = lines_of_pam(&host);
         assert!(!changed.iter().any(|path| lines.contains(&format!("/{path}:"))), "{changed:?} changed, and still {lines}");
         anna_comes_in(&host);
+        // By the policy, and not by a key of root's own.
+        host.authorized_keys("root", "");
+        anna_comes_in(&host);
         host.dpkg(&["--remove", "tom"]).expect_success();
         host.run(["umount", "/etc/pam.d"]).expect_success();
     }
