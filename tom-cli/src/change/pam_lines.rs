@@ -4,6 +4,7 @@ use crate::change::configuration::{ConfigurationError, failed};
 use crate::change::file;
 use crate::output;
 use crate::process;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -183,11 +184,38 @@ fn without_module(path: &Path, line: Option<&str>) -> Result<(), ConfigurationEr
     let Some(text) = text_of(path)? else { return Ok(()) };
     let is_ours =
         |candidate: &str| line.map_or_else(|| names_any_module(candidate), |line| same_words(candidate, line));
-    let kept: String = text.split_inclusive('\n').filter(|candidate| !is_ours(candidate)).collect();
+    let kept = without(&text, is_ours);
     if kept == text {
         return Ok(());
     }
     file::replace(path, kept.as_bytes()).map_err(failed(path, "written"))
+}
+
+/// A stack without some lines. Where a jump of a line above counts one of them (`[success=2 …]`, written by an operator),
+/// one that does nothing takes its place: else the jump would leave out the module behind it.
+fn without(text: &str, is_ours: impl Fn(&str) -> bool) -> String {
+    let mut kept = String::with_capacity(text.len());
+    // By type: how many lines there were, and how far the jumps reach.
+    let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for line in text.split_inclusive('\n') {
+        let active = line.split('#').next().unwrap_or_default();
+        let kind = active.split_whitespace().next().unwrap_or_default().trim_start_matches('-').to_ascii_lowercase();
+        let (seen, reach) = counts.entry(kind.clone()).or_default();
+        if !is_ours(line) {
+            kept.push_str(line);
+        } else if *seen < *reach {
+            kept.push_str(&format!("{kind}\t[default=ignore]\tpam_permit.so\n"));
+        }
+        *seen = seen.saturating_add(1);
+        *reach = (*reach).max(seen.saturating_add(farthest_jump(active)));
+    }
+    kept
+}
+
+/// The largest number in a control (pam.conf(5)): so many lines of its type may be left out.
+fn farthest_jump(line: &str) -> usize {
+    let control = line.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map_or("", |(control, _)| control);
+    control.split_whitespace().filter_map(|pair| pair.split_once('=')?.1.parse().ok()).max().unwrap_or(0)
 }
 
 /// Where a service's file is: a link to another file of the directory leads there. A link out of it leads to what tom
@@ -266,7 +294,7 @@ fn same_words(one: &str, other: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{AUTH_LINE, ENFORCING, OBSERVING, has_line, names_any_module, names_module, with_auth_line};
+    use super::{AUTH_LINE, ENFORCING, OBSERVING, has_line, names_any_module, names_module, with_auth_line, without};
 
     #[test]
     fn the_lines_of_the_profiles() {
@@ -292,6 +320,17 @@ mod tests {
         );
         assert!(with_auth_line("auth\tsubstack\tcommon-auth\n").unwrap().starts_with("auth\t[success=done"));
         assert_eq!(with_auth_line("# @include common-auth\nauth required pam_unix.so\n"), None);
+    }
+
+    /// Found by whoever built the package: with the line simply gone, the jump would leave out pam_deny.
+    #[test]
+    fn a_jump_that_counts_a_line_still_does() {
+        let text = "account [success=2 default=ignore] pam_a.so\naccount required pam_tom.so\nsession required pam_b.so\n\
+                    account required pam_deny.so\naccount required pam_tom.so\naccount required pam_c.so\n";
+        let expected = "account [success=2 default=ignore] pam_a.so\naccount\t[default=ignore]\tpam_permit.so\n\
+                        session required pam_b.so\naccount required pam_deny.so\naccount required pam_c.so\n";
+        assert_eq!(without(text, names_any_module), expected);
+        assert_eq!(without("auth required pam_tom.so\n", names_any_module), "");
     }
 
     #[test]

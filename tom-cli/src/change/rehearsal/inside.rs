@@ -22,7 +22,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 use std::time::Duration;
-use tom_host::accounts::Database;
+use tom_host::accounts::{Account, Database};
 use tom_host::active_policy;
 
 /// Directories that are changed, in copies.
@@ -78,7 +78,7 @@ fn rehearse(options: &RehearseOptions) -> Result<Exit, Failure> {
     if has_sshd {
         sshd_lines::check_syntax().map_err(|error| Failure::findings(vec![error.to_string()]))?;
         if mode == Mode::Enforce {
-            ask_sshd(&here, &mut findings)?;
+            ask_sshd(&here, &accounts, &mut findings)?;
             login::ask_the_hook(&candidate, &mut findings)?;
         }
         login::try_all(mode, &accounts, &keys, &mut findings)?;
@@ -92,7 +92,7 @@ fn rehearse(options: &RehearseOptions) -> Result<Exit, Failure> {
 }
 
 /// What sshd says that it would do for governed accounts, in every kind of connection that its configuration knows.
-fn ask_sshd(here: &HostPolicy<'_>, findings: &mut Vec<String>) -> Result<(), Failure> {
+fn ask_sshd(here: &HostPolicy<'_>, entered: &[Account], findings: &mut Vec<String>) -> Result<(), Failure> {
     let governed = Governed::of(here).map_err(|error| Failure::not_checked(error.to_string()))?;
     // Members of admin groups have a block of their own.
     let database = Database::read_all().map_err(|error| Failure::not_checked(error.to_string()))?;
@@ -111,10 +111,14 @@ fn ask_sshd(here: &HostPolicy<'_>, findings: &mut Vec<String>) -> Result<(), Fai
             shortfall.expected,
             shortfall.place.as_ref().map(|place| format!(": {place} wins")).unwrap_or_default(),
         );
-        if shortfall.consequence == Consequence::Weaker {
-            output::message(&format!("warning: {}", output::plain(&what)));
-        } else {
-            findings.push(what);
+        // An account that no person enters by SSH locks nobody out.
+        let is_entered = entered.iter().any(|account| account.name == shortfall.account);
+        match shortfall.consequence {
+            Consequence::WayIn => findings.push(what),
+            Consequence::LockOut if is_entered => findings.push(what),
+            Consequence::LockOut | Consequence::Weaker => {
+                output::message(&format!("warning: {}", output::plain(&what)));
+            }
         }
     }
     if shortfalls.is_empty() {
