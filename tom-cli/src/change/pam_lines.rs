@@ -197,12 +197,13 @@ fn without(text: &str, is_ours: impl Fn(&str) -> bool) -> String {
     let mut kept = String::with_capacity(text.len());
     // By type: how many lines there were, and how far the jumps reach.
     let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-    for line in text.split_inclusive('\n') {
+    for entry in entries(text) {
+        let line = entry.replace("\\\n", " ");
         let active = line.split('#').next().unwrap_or_default();
         let kind = active.split_whitespace().next().unwrap_or_default().trim_start_matches('-').to_ascii_lowercase();
         let (seen, reach) = counts.entry(kind.clone()).or_default();
-        if !is_ours(line) {
-            kept.push_str(line);
+        if !is_ours(&line) {
+            kept.push_str(&entry);
         } else if *seen < *reach {
             kept.push_str(&format!("{kind}\t[default=ignore]\tpam_permit.so\n"));
         }
@@ -210,6 +211,20 @@ fn without(text: &str, is_ours: impl Fn(&str) -> bool) -> String {
         *reach = (*reach).max(seen.saturating_add(farthest_jump(active)));
     }
     kept
+}
+
+/// A stack's entries: a line that ends with a backslash goes on in the next (pam.conf(5)).
+fn entries(text: &str) -> Vec<String> {
+    let mut entries = Vec::new();
+    let mut entry = String::new();
+    for line in text.split_inclusive('\n') {
+        entry.push_str(line);
+        if !line.ends_with("\\\n") {
+            entries.push(std::mem::take(&mut entry));
+        }
+    }
+    entries.push(entry);
+    entries
 }
 
 /// The largest number in a control (pam.conf(5)): so many lines of its type may be left out.
@@ -331,6 +346,8 @@ mod tests {
                         session required pam_b.so\naccount required pam_deny.so\naccount required pam_c.so\n";
         assert_eq!(without(text, names_any_module), expected);
         assert_eq!(without("auth required pam_tom.so\n", names_any_module), "");
+        let over_two = "auth required pam_a.so\nauth required \\\n  /usr/lib/pam_tom.so\nauth required \\\n pam_b.so";
+        assert_eq!(without(over_two, names_any_module), "auth required pam_a.so\nauth required \\\n pam_b.so");
     }
 
     #[test]

@@ -107,7 +107,8 @@ fn for_removal() -> Exit {
         return Exit::Findings;
     }
     let take_out = || configuration::take_out(Reload::Yes, turn.as_ref()).map_err(|error| error.to_string());
-    let done = if enforces(mode) {
+    // Without an sshd there is nobody to read keys.
+    let done = if enforces(mode) && sshd_lines::is_installed() {
         leave(turn.as_ref()).or_else(|error| {
             output::message(&format!("the policy's keys could not be left behind: {error}"));
             take_out()
