@@ -57,7 +57,7 @@ on_each_release! {
         host.run(["kill", waits.trim()]).expect_success();
         while !waiting().is_empty() {}
         host.run(["tom", "rollback", "--unconfirmed"]).expect_success();
-        assert_eq!(waiting().lines().count(), 1);
+        assert_ne!(waiting(), "");
     }
 
     /// Sessions that somebody made up, or that are not the caller's.

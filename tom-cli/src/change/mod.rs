@@ -87,6 +87,7 @@ pub(crate) fn carry_out(goal: &Goal, options: &ChangeOptions, turn: &Turn) -> Re
         return Err(Failure::not_checked(format!("nothing was changed: what would undo it cannot be set: {error}")));
     }
     let made = make(goal, turn).and_then(|()| {
+        record::remember_made().map_err(|error| Failure::not_checked(error.to_string()))?;
         change.stage = Stage::Made;
         // The first tick in which a session is newer than the change.
         change.made = clock::since_boot_milliseconds().div_ceil(10);
