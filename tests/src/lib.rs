@@ -78,7 +78,7 @@ pub use keys::Key;
 pub use login::{Login, Refusal};
 pub use machine::Machine;
 pub use package::{Files, Package, changed};
-pub use pam_stack::{AUTH_LINE, OBSERVE_PROFILE, PROFILE};
+pub use pam_stack::{ACCOUNT_LINE, AUTH_LINE, OBSERVE_PROFILE, PROFILE};
 pub use pamtester::PamTester;
 pub use release::Release;
 pub use skip::{obstacle, run_on, skipped};

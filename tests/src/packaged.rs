@@ -9,7 +9,7 @@ use crate::host::Host;
 use crate::keys::Key;
 use crate::machine::Machine;
 use crate::package::{Files, changed};
-use crate::pam_stack::AUTH_LINE;
+use crate::pam_stack::{ACCOUNT_LINE, AUTH_LINE};
 
 /// tom's lines for sshd.
 pub const DROP_IN: &str = "/etc/ssh/sshd_config.d/10-tom.conf";
@@ -51,9 +51,14 @@ fn without_lines(bench: Bench) -> Bench {
 
 fn enable(host: &Host) {
     host.run(["pam-auth-update", "--enable", "tom"]).expect_success();
-    for service in ["login", "su", "sudo", "sudo-i"] {
-        let insert = format!("/^@include common-auth/i {}", AUTH_LINE.trim());
-        host.run(["sed", "--in-place", &insert, &format!("/etc/pam.d/{service}")]).expect_success();
+    for (services, include, line) in [
+        (&["login", "su", "sudo", "sudo-i"][..], "common-auth", AUTH_LINE),
+        (&["sudo", "sudo-i"], "common-account", ACCOUNT_LINE),
+    ] {
+        for service in services {
+            let insert = format!("/^@include {include}/i {}", line.trim());
+            host.run(["sed", "--in-place", &insert, &format!("/etc/pam.d/{service}")]).expect_success();
+        }
     }
     host.authorized_keys("root", &format!("{}\n{}", anna().public(), laptop().public()));
 }

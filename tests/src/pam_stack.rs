@@ -9,6 +9,8 @@ pub const PROFILE: &str = include_str!("../../packaging/pam/tom");
 pub const OBSERVE_PROFILE: &str = include_str!("../../packaging/pam/tom-observe");
 /// The line of the services where somebody proves a token to PAM.
 pub const AUTH_LINE: &str = include_str!("../../packaging/pam/auth-line");
+/// sudo's line, which it asks where it asks nothing else.
+pub const ACCOUNT_LINE: &str = include_str!("../../packaging/pam/account-line");
 
 /// Which of tom's phases are in the stack.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +37,11 @@ impl PamLayers {
             // su-l includes su.
             for service in ["login", "su", "sudo", "sudo-i"] {
                 insert(root, service, "@include common-auth", AUTH_LINE);
+            }
+        }
+        if self.account {
+            for service in ["sudo", "sudo-i"] {
+                insert(root, service, "@include common-account", ACCOUNT_LINE);
             }
         }
     }

@@ -88,7 +88,8 @@ defects! {
     Bookworm no_session_line: "sed -i /pam_tom/d /etc/pam.d/common-session" => ["pam-session-missing"];
     Bookworm no_session_line_for_sudo: "sed -i /pam_tom/d /etc/pam.d/common-session-noninteractive" => ["pam-session-missing"];
     Trixie no_session_line_for_sudo_13: "sed -i /pam_tom/d /etc/pam.d/common-session-noninteractive" => ["pam-session-missing"];
-    Bookworm no_auth_line: "sed -i /pam_tom/d /etc/pam.d/sudo" => ["pam-auth-missing"];
+    Bookworm no_auth_line: "sed -i '/^auth.*pam_tom/d' /etc/pam.d/sudo" => ["pam-auth-missing"];
+    Bookworm no_account_line_of_sudo: "sed -i '/^account.*pam_tom/d' /etc/pam.d/sudo" => ["pam-sudo-without-module"];
     Bookworm auth_line_of_su: "sed -i /pam_tom/d /etc/pam.d/su" => ["pam-auth-missing"];
     Bookworm sufficient_ahead: "sed -i '1i account sufficient pam_localuser.so' /etc/pam.d/sshd" => ["pam-bypass"];
     Trixie sufficient_ahead_13: "sed -i '1i account sufficient pam_localuser.so' /etc/pam.d/sshd" => ["pam-bypass"];

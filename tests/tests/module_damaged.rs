@@ -90,9 +90,9 @@ const SOUND: [(&str, bool); 15] = [
     ("root: chfn", true),
 ];
 
-/// It cannot be loaded: `module_unknown=ignore` in account and session, `default=die` in auth. sshd's own lines hold;
-/// whoever has to type a password is kept out, ordinary users too; and where sudo asks for none, nothing of tom's
-/// is left to say no.
+/// It cannot be loaded: `module_unknown=ignore` in account and session, `default=die` in the lines of login, su and sudo.
+/// sshd's own lines hold; whoever goes by one of those three is kept out, ordinary users too. Found here: without sudo's
+/// account line NOPASSWD led to root, since sudo asks no auth then.
 const NOT_LOADED: [(&str, bool); 15] = [
     ("ssh: root by token", true),
     ("ssh: root by token from elsewhere", false),
@@ -104,10 +104,10 @@ const NOT_LOADED: [(&str, bool); 15] = [
     ("su: to a customer", false),
     ("sudo, password: to root", false),
     ("sudo, password: to a customer", false),
-    ("sudo, NOPASSWD: to root", true),
-    ("sudo, NOPASSWD: to a customer", true),
+    ("sudo, NOPASSWD: to root", false),
+    ("sudo, NOPASSWD: to a customer", false),
     ("root: su to anybody", true),
-    ("root: sudo to anybody", true),
+    ("root: sudo to anybody", false),
     ("root: chfn", true),
 ];
 

@@ -54,12 +54,13 @@ pub(crate) enum ConfigurationError {
     /// A program of the host's failed.
     #[error("'{command}' failed: {said}")]
     Command { command: String, said: String },
-    /// The auth line has no place in a service.
+    /// A line has no place in a service.
     #[error(
-        "{} has no line that includes common-auth: put this line before its first auth line, and run this again: {line}",
+        "{} has no line that includes common-{phase}: put this line before its first {phase} line, and run this again: \
+         {line}",
         path.display()
     )]
-    NoPlace { path: PathBuf, line: String },
+    NoPlace { path: PathBuf, phase: &'static str, line: String },
     /// A file of PAM's that is kept elsewhere.
     #[error("{} is a link to {}: put a regular file there, which tom can change and bring back", path.display(), to.display())]
     Link { path: PathBuf, to: PathBuf },

@@ -24,7 +24,12 @@ const OBSERVING: Profile = Profile { name: "tom-observe", text: include_str!("..
 
 /// The line of login, su and sudo. su-l includes su.
 const AUTH_LINE: &str = include_str!("../../../packaging/pam/auth-line");
-const AUTH_SERVICES: [&str; 4] = ["login", "su", "sudo", "sudo-i"];
+/// The line of sudo, which does not ask auth where sudoers says NOPASSWD: without it a module that is gone would open that
+/// way.
+const ACCOUNT_LINE: &str = include_str!("../../../packaging/pam/account-line");
+/// Lines of single services: phase, line, and where they stand.
+const SERVICE_LINES: [(&str, &str, &[&str]); 2] =
+    [("auth", AUTH_LINE, &["login", "su", "sudo", "sudo-i"]), ("account", ACCOUNT_LINE, &["sudo", "sudo-i"])];
 
 /// Where the profile's lines belong.
 const STACKS: [(&str, &str); 3] =
@@ -44,35 +49,38 @@ impl Profile {
     }
 }
 
-/// The account and session lines of the profile, then the auth lines.
+/// The account and session lines of the profile, then those of single services.
 pub(crate) fn put_in_enforcing(turn: &Turn) -> Result<(), ConfigurationError> {
     put_in_profile(&ENFORCING, &OBSERVING, turn)?;
-    for service in AUTH_SERVICES {
-        let path = place_of(service)?;
-        let Some(text) = text_of(&path)? else { continue };
-        if names_module(&text, Some("auth")) {
-            continue;
+    for (phase, line, services) in SERVICE_LINES {
+        for service in services {
+            let path = place_of(service)?;
+            let Some(text) = text_of(&path)? else { continue };
+            if names_module(&text, Some(phase)) {
+                continue;
+            }
+            let Some(new) = with_line(&text, phase, line) else {
+                return Err(ConfigurationError::NoPlace {
+                    path,
+                    phase,
+                    line: line.split_whitespace().collect::<Vec<_>>().join(" "),
+                });
+            };
+            file::replace(&path, new.as_bytes()).map_err(failed(&path, "written"))?;
         }
-        let Some(new) = with_auth_line(&text) else {
-            return Err(ConfigurationError::NoPlace {
-                path,
-                line: AUTH_LINE.split_whitespace().collect::<Vec<_>>().join(" "),
-            });
-        };
-        file::replace(&path, new.as_bytes()).map_err(failed(&path, "written"))?;
     }
     Ok(())
 }
 
 /// The observing profile alone; an enforcing one is taken out.
 pub(crate) fn put_in_observing(turn: &Turn) -> Result<(), ConfigurationError> {
-    take_out_auth_lines()?;
+    take_out_service_lines()?;
     put_in_profile(&OBSERVING, &ENFORCING, turn)
 }
 
-/// All lines: the auth lines first, since those stop a service whose module is gone.
+/// All lines: those of single services first, since they stop a service whose module is gone.
 pub(crate) fn take_out(turn: Option<&Turn>) -> Result<(), ConfigurationError> {
-    take_out_auth_lines()?;
+    take_out_service_lines()?;
     for profile in [&ENFORCING, &OBSERVING] {
         disable_profile(profile, turn)?;
     }
@@ -172,9 +180,11 @@ fn pam_auth_update(arguments: &[&str], turn: Option<&Turn>) -> Result<(), Config
     if ran.success() { Ok(()) } else { Err(failed(ran.said())) }
 }
 
-fn take_out_auth_lines() -> Result<(), ConfigurationError> {
+fn take_out_service_lines() -> Result<(), ConfigurationError> {
     for path in stacks() {
-        without_module(&path, Some(AUTH_LINE.trim()))?;
+        for (_, line, _) in SERVICE_LINES {
+            without_module(&path, Some(line.trim()))?;
+        }
     }
     Ok(())
 }
@@ -255,13 +265,13 @@ fn text_of(path: &Path) -> Result<Option<String>, ConfigurationError> {
     Ok(read.and_then(|(bytes, _)| String::from_utf8(bytes).ok()))
 }
 
-/// The auth line, before the line that includes common-auth.
-fn with_auth_line(text: &str) -> Option<String> {
-    let mut new = String::with_capacity(text.len().saturating_add(AUTH_LINE.len()));
+/// A stack with the line, before the one that includes the common lines of that phase.
+fn with_line(text: &str, phase: &str, wanted: &str) -> Option<String> {
+    let mut new = String::with_capacity(text.len().saturating_add(wanted.len()));
     let mut done = false;
     for line in text.split_inclusive('\n') {
-        if !done && includes_common_auth(line) {
-            new.push_str(AUTH_LINE.trim());
+        if !done && includes_common(line, phase) {
+            new.push_str(wanted.trim());
             new.push('\n');
             done = true;
         }
@@ -270,12 +280,15 @@ fn with_auth_line(text: &str) -> Option<String> {
     done.then_some(new)
 }
 
-fn includes_common_auth(line: &str) -> bool {
+fn includes_common(line: &str, phase: &str) -> bool {
+    let common = format!("common-{phase}");
     let words: Vec<&str> = line.split_whitespace().collect();
     match words.as_slice() {
-        ["@include", "common-auth", ..] => true,
-        [phase, control, "common-auth", ..] => {
-            phase.trim_start_matches('-').eq_ignore_ascii_case("auth") && ["include", "substack"].contains(control)
+        ["@include", file, ..] => *file == common,
+        [kind, control, file, ..] => {
+            *file == common
+                && kind.trim_start_matches('-').eq_ignore_ascii_case(phase)
+                && ["include", "substack"].contains(control)
         }
         _ => false,
     }
@@ -309,7 +322,7 @@ fn same_words(one: &str, other: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{AUTH_LINE, ENFORCING, OBSERVING, has_line, names_any_module, names_module, with_auth_line, without};
+    use super::{AUTH_LINE, ENFORCING, OBSERVING, has_line, names_any_module, names_module, with_line, without};
 
     #[test]
     fn the_lines_of_the_profiles() {
@@ -325,7 +338,7 @@ mod tests {
     #[test]
     fn before_the_include_and_once() {
         let text = "auth sufficient pam_rootok.so\n@include common-auth\n@include common-account\n";
-        let new = with_auth_line(text).unwrap();
+        let new = with_line(text, "auth", AUTH_LINE).unwrap();
         assert_eq!(
             new,
             format!(
@@ -333,8 +346,10 @@ mod tests {
                 AUTH_LINE.trim()
             )
         );
-        assert!(with_auth_line("auth\tsubstack\tcommon-auth\n").unwrap().starts_with("auth\t[success=done"));
-        assert_eq!(with_auth_line("# @include common-auth\nauth required pam_unix.so\n"), None);
+        assert!(
+            with_line("auth\tsubstack\tcommon-auth\n", "auth", AUTH_LINE).unwrap().starts_with("auth\t[success=done")
+        );
+        assert_eq!(with_line("# @include common-auth\nauth required pam_unix.so\n", "auth", AUTH_LINE), None);
     }
 
     /// Found by whoever built the package: with the line simply gone, the jump would leave out pam_deny.

@@ -72,9 +72,8 @@ type Shared = BTreeMap<(Severity, &'static str, String, Option<String>), Vec<Str
 fn enforcing(services: &[Service], is_exempt: &dyn Fn(&str) -> bool) -> Vec<Finding> {
     let mut shared = Shared::new();
     for service in services.iter().filter(|service| !is_exempt(&service.name)) {
-        let one_of_four = policy::Service::of_pam(&service.name).is_some();
         for phase in phases_of(&service.name) {
-            for fault in stack_faults(service.stack(*phase), *phase, one_of_four) {
+            for fault in stack_faults(service.stack(*phase), *phase, &service.name) {
                 shared.entry(fault).or_default().push(service.name.clone());
             }
         }
@@ -124,6 +123,9 @@ fn advice(id: &str) -> (&'static str, &'static str) {
             "pam_tom says nothing of ordinary users, and where nobody else says something, PAM refuses",
             "another module has to answer too, such as pam_unix in common-account",
         ),
+        "pam-sudo-without-module" => {
+            ("where sudoers says NOPASSWD, sudo asks nothing else that would stop it then", ENABLE)
+        }
         "pam-service-without-tom" => (
             "a password is enough there for an administrator's account",
             "let the service's file include common-account, or exempt the service in the policy",
@@ -133,13 +135,10 @@ fn advice(id: &str) -> (&'static str, &'static str) {
 }
 
 /// What is wrong with a stack that has to ask us.
-fn stack_faults(
-    stack: &Stack,
-    phase: Phase,
-    one_of_four: bool,
-) -> Vec<(Severity, &'static str, String, Option<String>)> {
+fn stack_faults(stack: &Stack, phase: Phase, service: &str) -> Vec<(Severity, &'static str, String, Option<String>)> {
     let enforces = |line: &Line| is_ours(line) && !observes(line);
     let name = phase.name();
+    let one_of_four = policy::Service::of_pam(service).is_some();
     let not_asked = |id: &'static str, what: String, place: Option<String>| {
         if one_of_four {
             (Severity::Critical, id, what, place)
@@ -191,6 +190,11 @@ fn stack_faults(
         let place = stack.lines.iter().find(|line| enforces(line)).map(Line::place);
         let what = format!("pam_tom is the only module that answers in the {name} phase");
         faults.push((Severity::Critical, "pam-only-module", what, place));
+    }
+    let is_sudo = policy::Service::of_pam(service) == Some(policy::Service::Sudo);
+    if is_sudo && phase == Phase::Account && can("module_unknown") {
+        let what = "the account phase succeeds where pam_tom.so is gone or cannot be loaded".to_owned();
+        faults.push((Severity::Warning, "pam-sudo-without-module", what, None));
     }
     faults
 }

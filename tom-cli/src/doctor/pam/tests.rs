@@ -3,7 +3,7 @@ use crate::inspection::pam::{Phase, Stack, parse_stack};
 
 fn ids(phase: Phase, text: &str) -> Vec<&'static str> {
     let stack: Stack = parse_stack(text);
-    stack_faults(&stack, phase, true).into_iter().map(|(_, id, ..)| id).collect()
+    stack_faults(&stack, phase, "sshd").into_iter().map(|(_, id, ..)| id).collect()
 }
 
 const UNIX: &str =
