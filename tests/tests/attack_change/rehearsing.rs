@@ -2,7 +2,7 @@
 
 use super::{listed, not_enabled};
 use std::fs;
-use tom_tests::company::POLICY;
+use tom_tests::company::{POLICY, web1};
 use tom_tests::on_each_release;
 
 on_each_release! {
@@ -29,6 +29,15 @@ on_each_release! {
         let tried = host.run(["tom", "enable", "--as", "anna", "--dry-run"]).expect_success();
         assert!(tried.stdout.contains("came in as deploy, root"), "{tried:#?}");
         assert_eq!(fs::read_to_string(host.path("/tmp/became")).expect("it ran"), "");
+    }
+
+    /// Nor does syslog hear of a login that nobody made, where that is all there is.
+    fn syslog_hears_nothing(release) {
+        let host = web1(release).not_enabled().with_syslog().start();
+        host.write_policy(&listed(POLICY));
+        host.run(["tom", "enable", "--as", "anna", "--dry-run"]).expect_success();
+        let heard = host.syslog().lines();
+        assert!(!heard.iter().any(|entry| entry.contains("session") || entry.contains("rehearsal")), "{heard:#?}");
     }
 
     /// Mounts, files, sockets, processes: as before.

@@ -32,6 +32,8 @@ const COPIED: [&str; 6] =
 const SYSTEMD: &str = "/run/systemd";
 /// What of it stays: where accounts may come from.
 const KEPT: [&str; 2] = ["userdb", "resolve"];
+/// Where syslog listens. With systemd a link into what is covered.
+const SYSLOG: &str = "/dev/log";
 /// Sessions on record.
 const SESSIONS: &str = "/run/tom";
 /// For the keys of the rehearsal.
@@ -154,6 +156,10 @@ fn private_copies() -> Result<(), Failure> {
         let made = DirBuilder::new().mode(0o700).create(SESSIONS);
         made.map_err(|error| not_covered(SESSIONS, &error))?;
         cover(SESSIONS, &[])?;
+    }
+    // Without systemd this is a syslog's own socket; nobody listens at another file.
+    if Path::new(SYSLOG).exists() {
+        mount_bind("/dev/null", SYSLOG).map_err(|errno| not_covered(SYSLOG, &errno.into()))?;
     }
     // sshd does not start without it.
     let _ = DirBuilder::new().mode(0o755).recursive(true).create("/run/sshd");
