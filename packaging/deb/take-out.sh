@@ -92,6 +92,15 @@ take_out_of_sshd() {
     [ "$reload" = no ] || reload_sshd
 }
 
+# Does a line of PAM's ask our module, and is it still there to answer?
+asks_module() {
+    grep -sqE '^[^#]*pam_tom\.so' /etc/pam.d/* || return 1
+    for module in /usr/lib/*/security/pam_tom.so; do
+        [ ! -e "$module" ] || return 0
+    done
+    return 1
+}
+
 # What still names our files. With the files gone, these lines would lock administrators out, or everybody.
 lines_left() {
     grep -sHE '^[^#]*pam_tom\.so' /etc/pam.d/* || true
@@ -104,10 +113,18 @@ take_out() {
         systemctl stop tom-rollback.timer tom-confirm.timer 2>/dev/null || true
     fi
     if [ -x /usr/bin/tom ]; then
-        timeout 120 /usr/bin/tom disable --for-removal || true
+        removal=0
+        timeout 120 /usr/bin/tom disable --for-removal || removal=$?
+        # It says why, and has changed nothing: nobody could log in any more.
+        [ "$removal" != 1 ] || return 1
     fi
     take_out_of_pam
-    take_out_of_sshd
+    # sshd's lines hold administrators in as long as PAM asks a module that is there.
+    if asks_module; then
+        tell "PAM still asks for a token, so sshd's lines stay as well"
+    else
+        take_out_of_sshd
+    fi
     if [ -z "$(lines_left)" ]; then
         rm -rf /var/lib/tom/rollback/pending /var/lib/tom/enabled || true
     fi

@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use tom_tests::company::{ELSEWHERE, OFFICE, anna, web1};
+use tom_tests::company::{OFFICE, anna, web1};
 use tom_tests::packaged::{DROP_IN, MODULE, anna_comes_in, enabled, enforces, is_without_tom, lines_of_pam, unchanged};
 use tom_tests::{AUTH_LINE, Bench, Host, Package, on_each_release};
 
@@ -88,7 +88,7 @@ on_each_release! {
         assert_eq!(kept, "640 root _tom\n");
         let left = host.run(["ls", "-A", "/etc/pam.d"]).stdout;
         assert!(!left.contains("tom"), "{left}");
-        host.ssh("root").key(&anna()).from(ELSEWHERE).run("id").assert_allowed();
+        host.ssh("root").key(&anna()).from(OFFICE).run("id").assert_allowed();
     }
 
     /// A jump that counted our line must not land behind the module that it jumped to.
@@ -171,6 +171,9 @@ on_each_release! {
         let changed = tom_tests::changed(&before, &host.files_below(&["/etc/pam.d"]));
         let lines = lines_of_pam(&host);
         assert!(!changed.iter().any(|path| lines.contains(&format!("/{path}:"))), "{changed:?} changed, and still {lines}");
+        anna_comes_in(&host);
+        // By the policy, and not by a key of root's own.
+        host.authorized_keys("root", "");
         anna_comes_in(&host);
         host.dpkg(&["--remove", "tom"]).expect_success();
         host.run(["umount", "/etc/pam.d"]).expect_success();

@@ -307,7 +307,7 @@ pub(crate) struct DisableOptions {
     /// Leave the policy's keys behind as plain lines for sshd, so that administrators still get in without tom
     #[arg(long)]
     pub(crate) leave_keys: bool,
-    /// The package is being removed: do what can be done, and never stop it
+    /// The package is being removed: do what can be done, and stop it only where nobody could log in any more
     #[arg(long, hide = true)]
     pub(crate) for_removal: bool,
 }

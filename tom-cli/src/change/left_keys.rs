@@ -11,7 +11,7 @@ use libtom::decision::{Decision, Groups, Key, Phase, Request, decide};
 use libtom::host_policy::HostPolicy;
 use libtom::keyline;
 use libtom::moment::Moment;
-use libtom::policy::{MachineAccess, Policy, Service};
+use libtom::policy::Service;
 use std::borrow::Cow;
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -29,17 +29,13 @@ UsePAM yes
 
 ";
 
-/// Accounts, each with the lines of the keys that may enter it.
-pub(crate) fn lines(here: &HostPolicy<'_>, policy: &Policy, now: Moment) -> Vec<(String, Vec<String>)> {
+/// Accounts, each with the lines of the keys that may enter it: what sshd would be told at this moment, by the policy
+/// that logins are decided by.
+pub(crate) fn lines(here: &HostPolicy<'_>, now: Moment) -> Vec<(String, Vec<String>)> {
     let mut accounts: Vec<String> = here.governed_accounts().iter().map(|name| (*name).to_owned()).collect();
     if !accounts.iter().any(|name| name == "root") {
         accounts.push("root".to_owned());
     }
-    let machines = policy.machines.iter().filter_map(|machine| match &machine.access {
-        MachineAccess::Login { public, .. } => Some(public.blob()),
-        MachineAccess::Sudo { .. } => None,
-    });
-    let blobs: Vec<&[u8]> = policy.keys.iter().map(|key| key.public.blob()).chain(machines).collect();
     let line = |account: &str, blob: &[u8]| {
         let uid = accounts::look_up(account).ok().map(|account| account.uid);
         let request = Request {
@@ -57,7 +53,7 @@ pub(crate) fn lines(here: &HostPolicy<'_>, policy: &Policy, now: Moment) -> Vec<
     accounts
         .into_iter()
         .map(|account| {
-            let lines = blobs.iter().filter_map(|blob| line(&account, blob)).collect();
+            let lines = here.keys().iter().filter_map(|key| line(&account, key.blob)).collect();
             (account, lines)
         })
         .filter(|(_, lines): &(String, Vec<String>)| !lines.is_empty())
@@ -65,12 +61,12 @@ pub(crate) fn lines(here: &HostPolicy<'_>, policy: &Policy, now: Moment) -> Vec<
 }
 
 /// Leaves them behind, in the place of tom's own drop-in.
-pub(crate) fn leave(here: &HostPolicy<'_>, policy: &Policy, now: Moment) -> Result<(), ConfigurationError> {
+pub(crate) fn leave(here: &HostPolicy<'_>, now: Moment) -> Result<(), ConfigurationError> {
     let directory = Path::new(DIRECTORY);
     DirBuilder::new().mode(0o755).recursive(true).create(directory).map_err(failed(directory, "made"))?;
     // sshd opens the files as the user who logs in, whatever our umask.
     fs::set_permissions(directory, fs::Permissions::from_mode(0o755)).map_err(failed(directory, "given its mode"))?;
-    let lines = lines(here, policy, now);
+    let lines = lines(here, now);
     // Of an earlier removal, for an account that no key enters now.
     for entry in fs::read_dir(directory).map_err(failed(directory, "read"))? {
         let entry = entry.map_err(failed(directory, "read"))?;

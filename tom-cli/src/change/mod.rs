@@ -16,6 +16,7 @@ pub(crate) mod left_keys;
 pub(crate) mod pam_lines;
 pub(crate) mod record;
 pub(crate) mod rehearsal;
+pub(crate) mod renewal;
 pub(crate) mod snapshot;
 pub(crate) mod sshd_lines;
 pub(crate) mod timer;
@@ -57,6 +58,10 @@ pub(crate) fn carry_out(goal: &Goal, options: &ChangeOptions, turn: &Turn) -> Re
     // Only what decides logins, or will, can lock anybody out.
     let decides = from == Mode::Enforce || goal.to == Mode::Enforce;
     let invoker = check_lockout(goal, options, decides)?;
+    if from == Mode::Enforce && goal.to != Mode::Enforce {
+        // sshd goes by the users' own files again.
+        crate::commands::disable::refuse_lockout("while tom observes", options.allow_lockout)?;
+    }
     let rehearsed = if goal.to == Mode::NotEnabled { None } else { rehearse(goal, options)? };
     show(goal, rehearsed.as_ref());
     if options.dry_run {
@@ -73,7 +78,8 @@ pub(crate) fn carry_out(goal: &Goal, options: &ChangeOptions, turn: &Turn) -> Re
         }
         return Ok(Exit::Fine);
     }
-    let waits = !options.now && asked;
+    // Where tom only looks on, no session is known to be let in by it, and the users' own keys are seen to be there.
+    let waits = !options.now && asked && goal.to != Mode::Observe;
     let mut change = begun(goal, from, invoker, options);
     change.begin().map_err(|error| Failure::not_checked(format!("nothing was changed: {error}")))?;
     if let Err(error) = timer::arm(timer::Alarm::Undo, u64::from(options.confirm_within)) {
@@ -81,6 +87,7 @@ pub(crate) fn carry_out(goal: &Goal, options: &ChangeOptions, turn: &Turn) -> Re
         return Err(Failure::not_checked(format!("nothing was changed: what would undo it cannot be set: {error}")));
     }
     let made = make(goal, turn).and_then(|()| {
+        record::remember_made().map_err(|error| Failure::not_checked(error.to_string()))?;
         change.stage = Stage::Made;
         // The first tick in which a session is newer than the change.
         change.made = clock::since_boot_milliseconds().div_ceil(10);

@@ -207,12 +207,13 @@ fn without(text: &str, is_ours: impl Fn(&str) -> bool) -> String {
     let mut kept = String::with_capacity(text.len());
     // By type: how many lines there were, and how far the jumps reach.
     let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-    for line in text.split_inclusive('\n') {
+    for entry in entries(text) {
+        let line = entry.replace("\\\n", " ");
         let active = line.split('#').next().unwrap_or_default();
         let kind = active.split_whitespace().next().unwrap_or_default().trim_start_matches('-').to_ascii_lowercase();
         let (seen, reach) = counts.entry(kind.clone()).or_default();
-        if !is_ours(line) {
-            kept.push_str(line);
+        if !is_ours(&line) {
+            kept.push_str(&entry);
         } else if *seen < *reach {
             kept.push_str(&format!("{kind}\t[default=ignore]\tpam_permit.so\n"));
         }
@@ -220,6 +221,20 @@ fn without(text: &str, is_ours: impl Fn(&str) -> bool) -> String {
         *reach = (*reach).max(seen.saturating_add(farthest_jump(active)));
     }
     kept
+}
+
+/// A stack's entries: a line that ends with a backslash goes on in the next (pam.conf(5)).
+fn entries(text: &str) -> Vec<String> {
+    let mut entries = Vec::new();
+    let mut entry = String::new();
+    for line in text.split_inclusive('\n') {
+        entry.push_str(line);
+        if !line.ends_with("\\\n") {
+            entries.push(std::mem::take(&mut entry));
+        }
+    }
+    entries.push(entry);
+    entries
 }
 
 /// The largest number in a control (pam.conf(5)): so many lines of its type may be left out.
@@ -282,10 +297,11 @@ fn includes_common(line: &str, phase: &str) -> bool {
 /// A line that asks tom in earnest: of this phase, or any.
 fn names_module(text: &str, phase: Option<&str>) -> bool {
     text.lines().any(|line| {
-        let first = line.split_whitespace().next().unwrap_or_default().trim_start_matches('-');
-        names_any_module(line)
+        let active = line.split('#').next().unwrap_or_default();
+        let first = active.split_whitespace().next().unwrap_or_default().trim_start_matches('-');
+        names_any_module(active)
             && phase.is_none_or(|phase| first.eq_ignore_ascii_case(phase))
-            && !line.split_whitespace().any(|word| word == "observe")
+            && !active.split_whitespace().any(|word| word == "observe")
     })
 }
 
@@ -345,6 +361,8 @@ mod tests {
                         session required pam_b.so\naccount required pam_deny.so\naccount required pam_c.so\n";
         assert_eq!(without(text, names_any_module), expected);
         assert_eq!(without("auth required pam_tom.so\n", names_any_module), "");
+        let over_two = "auth required pam_a.so\nauth required \\\n  /usr/lib/pam_tom.so\nauth required \\\n pam_b.so";
+        assert_eq!(without(over_two, names_any_module), "auth required pam_a.so\nauth required \\\n pam_b.so");
     }
 
     #[test]
@@ -353,6 +371,7 @@ mod tests {
         assert!(names_module("-auth required /usr/lib/security/pam_tom.so x\n", Some("auth")));
         assert!(!names_module("account [default=ignore] pam_tom.so observe\n", None));
         assert!(!names_module("# account required pam_tom.so\n", None));
+        assert!(names_module("account required pam_tom.so # no longer: pam_tom.so observe\n", None));
         assert!(names_any_module("account [default=ignore] pam_tom.so observe"));
         assert!(!names_any_module("account required pam_tommy.so # pam_tom.so"));
         assert!(has_line("account \t [default=ignore]  pam_tom.so observe \n", &OBSERVING.line("account")));

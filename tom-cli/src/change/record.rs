@@ -23,6 +23,8 @@ const CONFIRMED: &str = "/var/lib/tom/rollback/confirmed";
 const OUTDATED: &str = "/var/lib/tom/rollback/outdated";
 const RECORD: &str = "change";
 const BEFORE: &str = "before";
+/// PAM's files as the change left them: what is otherwise later, somebody else has changed.
+const MADE: &str = "made";
 
 /// How far a change has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,6 +193,16 @@ impl Change {
 /// What was there before the change that waits.
 pub(crate) fn before() -> PathBuf {
     Path::new(PENDING).join(BEFORE)
+}
+
+/// PAM's files as the change that waits left them.
+pub(crate) fn made() -> PathBuf {
+    Path::new(PENDING).join(MADE)
+}
+
+/// Keeps PAM's files as the change left them.
+pub(crate) fn remember_made() -> Result<(), RecordError> {
+    Ok(snapshot::take_made(&made())?)
 }
 
 /// The one step that confirms: the change no longer waits. After an error it still does.

@@ -88,6 +88,21 @@ pub(crate) fn take(directory: &Path) -> Result<(), SnapshotError> {
     list.write_to(directory)
 }
 
+/// Keeps PAM's files as a change has left them.
+pub(crate) fn take_made(directory: &Path) -> Result<(), SnapshotError> {
+    make_directory(directory, 0o700)?;
+    let mut list = List::default();
+    for path in DIRECTORIES.map(Path::new) {
+        for name in names_in(path)? {
+            let path = path.join(name);
+            if look_at(&path)?.is_some_and(|metadata| metadata.is_file()) {
+                keep_file(directory, &path, &mut list)?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Where a path of the host is kept.
 fn kept(directory: &Path, path: &Path) -> PathBuf {
     directory.join(path.strip_prefix("/").unwrap_or(path))
@@ -141,15 +156,26 @@ fn give(path: &Path, like: &fs::Metadata) -> io::Result<()> {
     Ok(rustix::fs::chmodat(CWD, path, mode, rustix::fs::AtFlags::empty())?)
 }
 
-/// Brings everything back that `directory` holds. `reload` lets sshd know; where it could not, why is handed on, and what
-/// the running sshd still asks has not gone yet.
+/// What came back, and what did not.
+#[derive(Debug)]
+pub(crate) struct BroughtBack {
+    /// What sshd said against its reload.
+    pub(crate) reload: Option<String>,
+    /// Files of PAM's that others have changed.
+    pub(crate) others: Vec<PathBuf>,
+}
+
+/// Brings everything back that `directory` holds, but for files of PAM's that are no longer as the change left them
+/// (`made`): a package or an operator has changed those, and what they say now may be what keeps people in. `reload`
+/// lets sshd know; where it could not, why is handed on, and what the running sshd still asks has not gone yet.
 ///
 /// Where tom's lines decided before, they come back with the policy that they ask behind them. Elsewhere the policy
 /// goes last: until then both may ask it.
 pub(crate) fn bring_back(
     directory: &Path,
+    made: &Path,
     reload: impl FnOnce() -> Result<(), String>,
-) -> Result<Option<String>, SnapshotError> {
+) -> Result<BroughtBack, SnapshotError> {
     let list = List::read_from(directory)?;
     // All of it is there, or nothing is touched.
     for (was, path) in list.entries() {
@@ -169,12 +195,12 @@ pub(crate) fn bring_back(
     } else {
         bring_tree_back(directory, &list, Path::new(left_keys::DIRECTORY))?;
     }
-    bring_directory_back(directory, &list, Path::new(pam_lines::DIRECTORY))?;
+    let others = bring_directory_back(directory, &list, made, Path::new(pam_lines::DIRECTORY))?;
     bring_file_back(directory, &list, Path::new(sshd_lines::DROP_IN))?;
     bring_file_back(directory, &list, Path::new(ENABLED))?;
     // An sshd that could not be told still goes by what it read: that stays until it is.
     if let Err(untold) = reload() {
-        return Ok(Some(untold));
+        return Ok(BroughtBack { reload: Some(untold), others });
     }
     if decided {
         bring_tree_back(directory, &list, Path::new(left_keys::DIRECTORY))?;
@@ -182,8 +208,8 @@ pub(crate) fn bring_back(
         bring_policy_back(directory, &list)?;
     }
     // It decides nothing.
-    bring_directory_back(directory, &list, Path::new(pam_lines::PROFILE_STATE))?;
-    Ok(None)
+    bring_directory_back(directory, &list, made, Path::new(pam_lines::PROFILE_STATE))?;
+    Ok(BroughtBack { reload: None, others })
 }
 
 fn bring_policy_back(directory: &Path, list: &List) -> Result<(), SnapshotError> {
@@ -234,19 +260,42 @@ fn bring_file_back(directory: &Path, list: &List, path: &Path) -> Result<(), Sna
     file::put(&copy, path, &before).map_err(failed(path, "brought back"))
 }
 
-fn bring_directory_back(directory: &Path, list: &List, path: &Path) -> Result<(), SnapshotError> {
+/// Tells which files stay as others have changed them.
+fn bring_directory_back(
+    directory: &Path,
+    list: &List,
+    made: &Path,
+    path: &Path,
+) -> Result<Vec<PathBuf>, SnapshotError> {
+    let mut others = Vec::new();
     for file in list.files_in(path) {
-        bring_file_back(directory, list, file)?;
+        if is_others(made, file) {
+            others.push(file.to_path_buf());
+        } else {
+            bring_file_back(directory, list, file)?;
+        }
     }
     for name in names_in(path)? {
         let file = path.join(&name);
         let made_by_tool = path == Path::new(pam_lines::PROFILE_STATE);
         let is_leftover = made_by_tool || LEFTOVERS.iter().any(|ending| name.ends_with(ending));
+        let is_leftover = is_leftover && !(made_by_tool && is_others(made, &file));
         if is_leftover && !list.files_in(path).any(|listed| listed == file) {
             file::remove(&file).map_err(failed(&file, "removed"))?;
         }
     }
-    Ok(())
+    Ok(others)
+}
+
+/// Has somebody changed or made this file, or taken it away, since the change was made? Of a change that was interrupted that is
+/// not known. What is no file is nothing that others leave in the place of one.
+fn is_others(made: &Path, path: &Path) -> bool {
+    let then = file::read(&kept(made, path)).ok().flatten().map(|(content, _)| content);
+    match file::read(path) {
+        Ok(Some((now, _))) => then.map_or_else(|| made.exists(), |then| then != now),
+        Ok(None) => then.is_some(),
+        Err(_) => false,
+    }
 }
 
 /// Names in a directory, sorted; none where there is no such directory. A name that is no text is nothing of ours.

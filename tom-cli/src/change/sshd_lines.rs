@@ -120,6 +120,13 @@ pub(crate) fn take_out(reload: Reload) -> Result<(), ConfigurationError> {
     if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) || left_keys::are_left() {
         return Ok(());
     }
+    // What somebody else wrote under this name is theirs. One that cannot be read is taken for ours.
+    if let Ok(Some((text, _))) = file::read(path) {
+        let text = String::from_utf8_lossy(&text);
+        if !text.starts_with("# tom: ") && !text.contains(HOOK) {
+            return Ok(());
+        }
+    }
     file::remove(path).map_err(failed(path, "removed"))?;
     if is_installed() { self::reload(reload) } else { Ok(()) }
 }

@@ -1,13 +1,13 @@
 //! `tom disable`: nothing of this host's sshd and PAM asks tom any more.
 
 use crate::arguments::DisableOptions;
-use crate::change::candidate::Candidate;
 use crate::change::configuration::{self, Mode, Reload};
 use crate::change::record::{self, Change, RecordError, Stage};
 use crate::change::{self, file, left_keys, pam_lines, sshd_lines, timer};
 use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::process;
+use libtom::moment::Moment;
 use libtom::public_key::PublicKey;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -29,11 +29,11 @@ pub(crate) fn run(options: &DisableOptions) -> Result<Exit, Failure> {
     }
     let mode = configuration::mode();
     // Where tom decides nothing its keys are not what sshd shall read.
-    let leaves_keys = options.leave_keys && mode == Mode::Enforce;
+    let leaves_keys = options.leave_keys && enforces(mode);
     // What an earlier removal left may be the only way in, too.
     let leaves_way_in = leaves_keys || options.leave_keys && left_keys::are_left();
-    if (mode == Mode::Enforce || left_keys::are_left()) && !leaves_way_in {
-        refuse_lockout(options)?;
+    if (enforces(mode) || left_keys::are_left()) && !leaves_way_in {
+        refuse_lockout("without tom", options.allow_lockout)?;
     }
     let not_begun = |error: RecordError| Failure::not_checked(format!("nothing was changed: {error}"));
     begun(mode).begin().map_err(not_begun)?;
@@ -74,14 +74,41 @@ fn begun(mode: Mode) -> Change {
     }
 }
 
-/// The package goes. Whatever fails is told, and nothing stops it: what stays behind is taken out by the package's own
-/// script.
+/// Does tom decide who gets in by SSH, also where the mark of an enabled host is lost, or its lines were written by hand?
+fn enforces(mode: Mode) -> bool {
+    mode == Mode::Enforce || sshd_lines::names_the_hook()
+}
+
+/// The policy lets nobody in by SSH.
+fn leaves_nobody() -> bool {
+    active_policy::with_policy(|here, _| left_keys::lines(here, now())).is_empty()
+}
+
+fn now() -> Moment {
+    Moment::from_unix(clock::now())
+}
+
+/// The package goes. Whatever fails is told, and one thing alone stops it: that nobody would be left. What stays behind
+/// is taken out by the package's own script.
 fn for_removal() -> Exit {
     let turn = change::take_turn().map_err(Failure::report).ok();
-    let waits = !matches!(Change::pending(), Ok(None));
+    let mut waits = !matches!(Change::pending(), Ok(None));
+    if waits && let Some(turn) = &turn {
+        // What nobody has confirmed must not stay for good, with nothing left that would undo it.
+        waits = change::undo("the package is being removed", turn).map_err(Failure::report).is_err();
+    }
     let mode = configuration::mode();
+    if enforces(mode) && sshd_lines::is_installed() && own_key_files().is_empty() && leaves_nobody() {
+        output::message(
+            "no key could be left behind for sshd (no policy, or none that lets anybody in), and no account that tom \
+             governs has keys in ~/.ssh/authorized_keys: nobody could log in by SSH as an administrator. 'tom doctor' \
+             says what is wrong; 'tom disable --allow-lockout' goes on all the same",
+        );
+        return Exit::Findings;
+    }
     let take_out = || configuration::take_out(Reload::Yes, turn.as_ref()).map_err(|error| error.to_string());
-    let done = if mode == Mode::Enforce {
+    // Without an sshd there is nobody to read keys.
+    let done = if enforces(mode) && sshd_lines::is_installed() {
         leave(turn.as_ref()).or_else(|error| {
             output::message(&format!("the policy's keys could not be left behind: {error}"));
             take_out()
@@ -104,11 +131,9 @@ fn for_removal() -> Exit {
 
 /// PAM no longer asks tom, and sshd reads the policy's keys as plain lines.
 fn leave(turn: Option<&Turn>) -> Result<(), String> {
-    let told = |failure: Failure| failure.messages().join("; ");
-    let active = Candidate::active().map_err(told)?;
-    let here = active.here().map_err(told)?;
     pam_lines::take_out(turn).map_err(|error| error.to_string())?;
-    left_keys::leave(&here, &active.policy, active.now).map_err(|error| error.to_string())?;
+    // By what logins are decided by, also where that is all that is left of a policy.
+    active_policy::with_policy(|here, _| left_keys::leave(here, now())).map_err(|error| error.to_string())?;
     output::message(&format!(
         "the policy's keys stay behind for sshd in {}: {} says so, and how to end that",
         left_keys::DIRECTORY,
@@ -127,21 +152,23 @@ fn announce(mode: Mode) {
 }
 
 /// Without tom the users' own files count again. Where there are none, nobody is left.
-fn refuse_lockout(options: &DisableOptions) -> Result<(), Failure> {
+pub(crate) fn refuse_lockout(without: &str, allow_lockout: bool) -> Result<(), Failure> {
     let ways: Vec<String> = own_key_files().iter().map(|path| path.display().to_string()).collect();
     if !ways.is_empty() {
         output::message(&format!("these count again: {}", output::plain(&ways.join(", "))));
         return Ok(());
     }
-    let what = "without tom nobody could log in by SSH as an administrator: no account that tom governs has keys in \
-                ~/.ssh/authorized_keys";
-    if options.allow_lockout {
+    let what = format!(
+        "{without} nobody could log in by SSH as an administrator: no account that tom governs has keys in \
+         ~/.ssh/authorized_keys"
+    );
+    if allow_lockout {
         output::message(&format!("warning: {what}"));
-        journal::record(&Event::new(Kind::LockoutAllowed, &format!("'tom disable --allow-lockout': {what}")));
+        journal::record(&Event::new(Kind::LockoutAllowed, &format!("--allow-lockout goes on although {what}")));
         return Ok(());
     }
     Err(Failure::findings(vec![format!(
-        "{what}; --leave-keys leaves the policy's keys behind for sshd, --allow-lockout goes on all the same"
+        "{what}; 'tom disable --leave-keys' leaves the policy's keys behind for sshd, --allow-lockout goes on all the same"
     )]))
 }
 

@@ -3,7 +3,7 @@
 use crate::arguments::{ChangeOptions, RehearsedPolicy, RollbackOptions};
 use crate::change::candidate::Candidate;
 use crate::change::record::{Change, Stage};
-use crate::change::{self, Goal, configuration};
+use crate::change::{self, Goal, configuration, timer};
 use crate::exit::{Exit, Failure};
 use crate::output;
 
@@ -13,11 +13,11 @@ pub(crate) fn run(options: &RollbackOptions) -> Result<Exit, Failure> {
     let turn = change::take_turn()?;
     match Change::pending() {
         Ok(Some(change)) if options.unconfirmed && change.stage == Stage::Made && !change.is_overdue() => {
-            output::message(&format!(
-                "'tom {}' may be confirmed for {} seconds more",
-                change.command,
-                change.seconds_left()
-            ));
+            let left = change.seconds_left();
+            output::message(&format!("'tom {}' may be confirmed for {left} seconds more", change.command));
+            // Whoever called this was not the timer in its time. That may be gone: a container or the programs alone
+            // were started anew (systemctl soft-reboot), which leaves the kernel's count of the time as it was.
+            timer::arm(timer::Alarm::Undo, left).map_err(|error| Failure::not_checked(error.to_string()))?;
             Ok(Exit::Fine)
         }
         // A damaged record is no reason to leave things half done: what was there before is beside it.

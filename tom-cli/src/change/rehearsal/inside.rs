@@ -1,7 +1,7 @@
 //! The rehearsal itself, inside its namespaces: a private copy of what decides logins, changed as the host would be,
 //! and asked.
 
-use super::{MACHINE, digest_of, login};
+use super::{MACHINE, digest_of, leftover, login};
 use crate::arguments::{RehearseOptions, RehearsedPolicy};
 use crate::change::candidate::Candidate;
 use crate::change::configuration::{self, Mode, Reload};
@@ -32,6 +32,8 @@ const COPIED: [&str; 6] =
 const SYSTEMD: &str = "/run/systemd";
 /// What of it stays: where accounts may come from.
 const KEPT: [&str; 2] = ["userdb", "resolve"];
+/// Where syslog listens. With systemd a link into what is covered.
+const SYSLOG: &str = "/dev/log";
 /// Sessions on record.
 const SESSIONS: &str = "/run/tom";
 /// For the keys of the rehearsal.
@@ -40,6 +42,12 @@ pub(super) const SCRATCH: &str = "/var/lib/tom/rehearsal";
 /// Rehearses, and writes what it finds as lines of `change`, `passed` and `finding`.
 pub(crate) fn run(options: &RehearseOptions) -> Result<Exit, Failure> {
     refuse_outside(options)?;
+    let outcome = rehearse(options);
+    leftover::end_all();
+    outcome
+}
+
+fn rehearse(options: &RehearseOptions) -> Result<Exit, Failure> {
     let mode = Mode::named(&options.mode).ok_or_else(|| Failure::not_checked("an unknown mode"))?;
     // The policy first: what it is read from is covered afterwards.
     let candidate = match options.policy {
@@ -148,6 +156,10 @@ fn private_copies() -> Result<(), Failure> {
         let made = DirBuilder::new().mode(0o700).create(SESSIONS);
         made.map_err(|error| not_covered(SESSIONS, &error))?;
         cover(SESSIONS, &[])?;
+    }
+    // Without systemd this is a syslog's own socket; nobody listens at another file.
+    if Path::new(SYSLOG).exists() {
+        mount_bind("/dev/null", SYSLOG).map_err(|errno| not_covered(SYSLOG, &errno.into()))?;
     }
     // sshd does not start without it.
     let _ = DirBuilder::new().mode(0o755).recursive(true).create("/run/sshd");

@@ -248,8 +248,10 @@ impl Login<'_> {
             }
         };
         stream.set_nonblocking(false)?;
-        let mut sshd = process::command(SSHD);
-        sshd.arg("-i").arg("-E").arg(log);
+        // What a shell of the account starts on its way (~/.bashrc) gains nothing by a policy that is only tried: no
+        // setuid program makes anybody root in here.
+        let mut sshd = process::command(SETPRIV);
+        sshd.args(["--no-new-privs", "--", SSHD, "-i", "-E"]).arg(log);
         // What it says more is read by nobody else; the key is an ordinary one, which the host may not take otherwise.
         sshd.args(["-o", "LogLevel=VERBOSE", "-o", "PubkeyAcceptedAlgorithms=+ssh-ed25519"]);
         if self.mode == Mode::Observe {

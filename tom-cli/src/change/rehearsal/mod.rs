@@ -5,6 +5,7 @@
 //! alone: the real active policy never contains it.
 
 mod inside;
+mod leftover;
 mod login;
 
 use crate::arguments::RehearsedPolicy;
