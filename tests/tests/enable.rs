@@ -203,6 +203,61 @@ on_each_release! {
     }
 }
 
+/// Two persons with PIV tokens, which are plain keys to sshd.
+const PIV: &str = r#"
+schema = 1
+serial = 1
+operator = "Example Hosting GmbH"
+token = { assurance = "declared" }
+networks = { office = ["203.0.113.0/28"] }
+[[person]]
+id = "anna"
+name = "Anna Beispiel"
+role = "administrator"
+party = "operator"
+[[person]]
+id = "bert"
+name = "Bert Muster"
+role = "administrator"
+party = "operator"
+[[key]]
+person = "anna"
+label = "piv"
+public = "ECDSA-FILE-KEY(anna-piv)"
+proof = "piv"
+[[key]]
+person = "bert"
+label = "piv"
+public = "ECDSA-FILE-KEY(bert-piv)"
+proof = "piv"
+[[grant]]
+id = "admins"
+persons = ["anna", "bert"]
+accounts = ["root"]
+hosts = ["*"]
+services = ["sshd"]
+from = ["office"]
+"#;
+
+on_each_release! {
+    /// Found by an attacker: the rehearsal's own key said nothing of theirs, and the second look would have confirmed a
+    /// lock-out.
+    fn an_sshd_that_takes_none_of_their_keys(release) {
+        let host = web1(release).not_enabled().start();
+        host.write_policy(PIV.replace("serial = 1", "serial = 2026112401").as_str());
+        let hardened = "PubkeyAcceptedAlgorithms sk-ssh-ed25519@openssh.com,sk-ecdsa-sha2-nistp256@openssh.com\n";
+        host.write("/etc/ssh/sshd_config.d/20-hardened.conf", 0o644, hardened);
+        let before = deciding(&host);
+        let refused = enable(&host);
+        assert_eq!(refused.status, Some(1), "{refused:#?}");
+        assert!(refused.stderr.contains("no signature by a key of 'anna'"), "{refused:#?}");
+        assert_eq!(deciding(&host), before);
+        fs::remove_file(host.path("/etc/ssh/sshd_config.d/20-hardened.conf")).expect("removed");
+        enable(&host).expect_success();
+        assert!(comes_in(&host, &Key::ecdsa_file("bert-piv")));
+    }
+}
+
 /// Without any of tom's programs: Anna's and Bert's tokens come in from the office, and nothing else does.
 fn keys_are_left(host: &Host) {
     assert!(comes_in(host, &anna()) && comes_in(host, &bert()));

@@ -79,7 +79,15 @@ fn look_again(change: &Change) -> Result<String, Failure> {
         return Err(Failure::findings(vec!["tom's lines are not as the change put them".to_owned()]));
     }
     if change.to == Mode::NotEnabled {
-        return Ok("a second look".to_owned());
+        // Lines that others have written: what the hook says to them can be looked at.
+        let mut findings = Vec::new();
+        rehearsal::ask_the_hook(&candidate, &mut findings)?;
+        sshd_lines::answers().map_err(|error| Failure::findings(vec![error.to_string()]))?;
+        return if findings.is_empty() {
+            Ok("a second look (--unattended)".to_owned())
+        } else {
+            Err(Failure::findings(findings))
+        };
     }
     let rehearsed = rehearsal::rehearse(change.to, RehearsedPolicy::Active, &candidate.source)?;
     // What is rehearsed must be what is there: nothing had to be changed for it.

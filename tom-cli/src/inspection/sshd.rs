@@ -92,6 +92,13 @@ pub(crate) fn shortfalls(accounts: &[String]) -> Result<Vec<Shortfall>, Inspecti
     }
 }
 
+/// The algorithms of signatures that the usual sshd takes for an account (PubkeyAcceptedAlgorithms).
+pub(crate) fn accepted_algorithms(account: &str) -> Result<Vec<String>, InspectionError> {
+    let effective = demand::read(&ask(&Daemon::usual(), account, &connection::usual())?);
+    let values = effective.get("pubkeyacceptedalgorithms").into_iter().flatten();
+    Ok(values.flat_map(|value| value.split(',')).map(str::to_owned).collect())
+}
+
 /// What does not hold for these accounts in an sshd.
 pub(crate) fn inspect(daemon: &Daemon, accounts: &[String]) -> Result<SshdInspection, InspectionError> {
     let configuration = Configuration::read(&daemon.configuration)?;

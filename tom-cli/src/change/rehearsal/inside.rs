@@ -82,6 +82,7 @@ fn rehearse(options: &RehearseOptions) -> Result<Exit, Failure> {
         if mode == Mode::Enforce {
             ask_sshd(&here, &accounts, &mut findings)?;
             login::ask_the_hook(&candidate, &mut findings)?;
+            login::ask_for_algorithms(&candidate, &mut findings)?;
         }
         login::try_all(mode, &accounts, &keys, &mut findings)?;
     } else if mode == Mode::Enforce {

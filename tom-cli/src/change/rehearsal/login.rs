@@ -6,9 +6,11 @@ use crate::change::candidate::Candidate;
 use crate::change::configuration::Mode;
 use crate::change::sshd_lines::SSHD;
 use crate::exit::Failure;
+use crate::inspection;
 use crate::lockout;
 use crate::output;
 use crate::process::{self, Ran};
+use libtom::public_key::KeyType;
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -94,7 +96,7 @@ fn lay_own_keys(accounts: &[Account], keys: &Keys) -> Result<(), Failure> {
 }
 
 /// sshd's command for keys, run as its user: each person's keys must be given to sshd.
-pub(super) fn ask_the_hook(candidate: &Candidate, findings: &mut Vec<String>) -> Result<(), Failure> {
+pub(crate) fn ask_the_hook(candidate: &Candidate, findings: &mut Vec<String>) -> Result<(), Failure> {
     let here = candidate.here()?;
     let mut asked = 0_usize;
     for person in lockout::who_could_log_in(&here, &candidate.policy, candidate.now) {
@@ -124,6 +126,33 @@ pub(super) fn ask_the_hook(candidate: &Candidate, findings: &mut Vec<String>) ->
         asked = asked.saturating_add(1);
         if asked >= MOST_PERSONS {
             break;
+        }
+    }
+    Ok(())
+}
+
+/// sshd must take signatures by some key of each person: the key of the rehearsal is of a kind that it is told to take, and
+/// says nothing of theirs.
+pub(super) fn ask_for_algorithms(candidate: &Candidate, findings: &mut Vec<String>) -> Result<(), Failure> {
+    let here = candidate.here()?;
+    for person in lockout::who_could_log_in(&here, &candidate.policy, candidate.now).into_iter().take(MOST_PERSONS) {
+        let Some(account) = person.accounts.first() else { continue };
+        let accepted = inspection::sshd::accepted_algorithms(account)
+            .map_err(|error| Failure::not_checked(format!("which signatures sshd takes is not known: {error}")))?;
+        let number = candidate.policy.persons.iter().position(|other| other.id == person.person);
+        let mut keys = number.into_iter().flat_map(|number| candidate.policy.keys_of(number));
+        let is_accepted = |key: &libtom::policy::Key| {
+            let kind = key.public.key_type();
+            let own = [kind.name()];
+            // RSA keys sign with SHA-2; the key's own name stands for SHA-1 (RFC 8332).
+            let algorithms: &[&str] = if kind == KeyType::Rsa { &["rsa-sha2-512", "rsa-sha2-256"] } else { &own };
+            algorithms.iter().any(|algorithm| accepted.iter().any(|accepted| accepted == algorithm))
+        };
+        if !keys.any(is_accepted) {
+            findings.push(format!(
+                "sshd takes no signature by a key of '{}' for '{account}': see PubkeyAcceptedAlgorithms",
+                person.person
+            ));
         }
     }
     Ok(())

@@ -18,6 +18,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 pub(crate) use inside::run;
+pub(crate) use login::ask_the_hook;
 
 /// The machine of a rehearsal, by a name that no policy can give.
 pub(crate) const MACHINE: &str = "(rehearsal)";
