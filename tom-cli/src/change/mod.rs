@@ -285,6 +285,9 @@ fn begun(goal: &Goal, from: Mode, person: Option<String>, options: &ChangeOption
 /// The change itself. A policy of hosts that are set up by hand is exchanged, and their lines are theirs.
 fn make(goal: &Goal, turn: &Turn) -> Result<(), Failure> {
     let answered = sshd_lines::is_installed() && sshd_lines::answers().is_ok();
+    if goal.to != Mode::NotEnabled {
+        programs_are_there()?;
+    }
     goal.candidate.exchange(turn)?;
     if goal.to == Mode::NotEnabled {
         return Ok(());
@@ -293,6 +296,16 @@ fn make(goal: &Goal, turn: &Turn) -> Result<(), Failure> {
     let failed = |error: configuration::ConfigurationError| Failure::not_checked(error.to_string());
     configuration::put_in_place(goal.to, &here, Reload::Yes, turn).map_err(failed)?;
     if answered { sshd_lines::answers_again().map_err(failed) } else { Ok(()) }
+}
+
+/// Lines must not name what is gone: the package may have been removed while the change was rehearsed.
+fn programs_are_there() -> Result<(), Failure> {
+    for path in [sshd_lines::HOOK.to_owned(), format!("{}/pam_tom.so", pam_lines::modules())] {
+        if !std::path::Path::new(&path).is_file() {
+            return Err(Failure::not_checked(format!("{path} is missing: install the package again")));
+        }
+    }
+    Ok(())
 }
 
 /// A change that failed, or could not be written down, is undone at once.

@@ -99,6 +99,11 @@ fn stacks() -> Vec<PathBuf> {
     paths
 }
 
+/// The directory of PAM's modules.
+pub(crate) fn modules() -> String {
+    format!("/usr/lib/{}-linux-gnu/security", std::env::consts::ARCH)
+}
+
 /// Is any line of PAM's decided by tom? One that observes decides nothing.
 pub(crate) fn any_enforcing() -> bool {
     stacks().iter().any(|path| text_of(path).ok().flatten().is_some_and(|text| names_module(&text, None)))

@@ -28,7 +28,8 @@ pub(crate) const SSHD: &str = "/usr/sbin/sshd";
 /// The text, with `Match @GOVERNED@` for the block that is repeated.
 const TEXT: &str = include_str!("../../../packaging/sshd/10-tom.conf");
 const MARK: &str = "Match @GOVERNED@";
-const HOOK: &str = "/usr/lib/tom/tom-authorized-keys";
+/// sshd's command for keys.
+pub(crate) const HOOK: &str = "/usr/lib/tom/tom-authorized-keys";
 const PID_FILE: &str = "/run/sshd.pid";
 const SYSTEMCTL: &str = "/usr/bin/systemctl";
 /// The names that sshd's unit has.

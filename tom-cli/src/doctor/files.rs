@@ -2,7 +2,7 @@
 
 use super::finding::{Finding, Findings};
 use super::hook::{HOOK, USER};
-use super::pam::modules;
+use crate::change::pam_lines::modules;
 use crate::inspection::sshd::DROP_IN;
 use crate::policy_source::{CANDIDATE, CANDIDATE_EVIDENCE};
 use std::collections::BTreeSet;

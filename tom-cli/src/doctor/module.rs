@@ -1,7 +1,7 @@
 //! The PAM module as a file: a broken one does not refuse, it kills the process that loads it.
 
 use super::finding::{Finding, Findings};
-use super::pam::modules;
+use crate::change::pam_lines::modules;
 use std::fs;
 use std::io;
 

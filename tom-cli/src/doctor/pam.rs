@@ -3,6 +3,7 @@
 use super::facts::{Facts, listed};
 use super::finding::{Finding, Findings, Severity};
 use super::mode::Mode;
+use crate::change::pam_lines::modules;
 use crate::inspection::pam::{self, Action, Answers, Control, Line, Phase, Service, Stack, success};
 use libtom::policy::{self, EXEMPT_SERVICES};
 use std::collections::BTreeMap;
@@ -12,11 +13,6 @@ use std::path::Path;
 const MODULE: &str = "pam_tom.so";
 /// Its options.
 const OBSERVE: &str = "observe";
-
-/// Where modules are, by the name without a path.
-pub(super) fn modules() -> String {
-    format!("/usr/lib/{}-linux-gnu/security", std::env::consts::ARCH)
-}
 
 /// Asks the stacks of all services.
 pub(super) fn check(facts: &Facts, findings: &mut Findings) {

@@ -4,7 +4,7 @@ use super::MACHINE;
 use super::inside::{SCRATCH, one_line};
 use crate::change::candidate::Candidate;
 use crate::change::configuration::Mode;
-use crate::change::sshd_lines::SSHD;
+use crate::change::sshd_lines::{HOOK, SSHD};
 use crate::exit::Failure;
 use crate::inspection;
 use crate::lockout;
@@ -30,7 +30,6 @@ pub(super) const COMMAND: &str = "/usr/bin/id -u; /usr/bin/printenv TOM_MACHINE 
 const MOST_ACCOUNTS: usize = 8;
 /// Nor more persons.
 const MOST_PERSONS: usize = 32;
-const HOOK: &str = "/usr/lib/tom/tom-authorized-keys";
 const SETPRIV: &str = "/usr/bin/setpriv";
 const LONGEST_LOGIN: Duration = Duration::from_secs(45);
 
