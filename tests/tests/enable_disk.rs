@@ -60,7 +60,7 @@ fn amounts() -> Vec<(&'static str, Vec<u32>)> {
             .into();
     }
     vec![
-        ("/var/lib/tom", vec![0, 7, 33, 60]),
+        ("/var/lib/tom", vec![0, 7, 33, 60, 120]),
         ("/etc/pam.d", vec![0, 1, 2, 12]),
         ("/etc/ssh/sshd_config.d", vec![0, 1]),
         ("/etc/tom", vec![0, 1]),

@@ -117,7 +117,10 @@ impl Change {
     pub(crate) fn pending() -> Result<Option<Self>, RecordError> {
         let directory = Path::new(PENDING);
         match directory.symlink_metadata() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            // Where the directory above is none, no change was ever begun in it.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
             Err(error) => return Err(failed(directory, "read")(error)),
             Ok(_) => {}
         }

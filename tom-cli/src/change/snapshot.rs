@@ -173,7 +173,7 @@ pub(crate) struct BroughtBack {
 /// goes last: until then both may ask it.
 pub(crate) fn bring_back(
     directory: &Path,
-    made: &Path,
+    made: Option<&Path>,
     reload: impl FnOnce() -> Result<(), String>,
 ) -> Result<BroughtBack, SnapshotError> {
     let list = List::read_from(directory)?;
@@ -264,7 +264,7 @@ fn bring_file_back(directory: &Path, list: &List, path: &Path) -> Result<(), Sna
 fn bring_directory_back(
     directory: &Path,
     list: &List,
-    made: &Path,
+    made: Option<&Path>,
     path: &Path,
 ) -> Result<Vec<PathBuf>, SnapshotError> {
     let mut others = Vec::new();
@@ -288,8 +288,9 @@ fn bring_directory_back(
 }
 
 /// Has somebody changed or made this file, or taken it away, since the change was made? Of a change that was interrupted that is
-/// not known. What is no file is nothing that others leave in the place of one.
-fn is_others(made: &Path, path: &Path) -> bool {
+/// not known: what it had written down by then may be half of it. What is no file is nothing that others leave in the place of one.
+fn is_others(made: Option<&Path>, path: &Path) -> bool {
+    let Some(made) = made else { return false };
     let then = file::read(&kept(made, path)).ok().flatten().map(|(content, _)| content);
     match file::read(path) {
         Ok(Some((now, _))) => then.map_or_else(|| made.exists(), |then| then != now),

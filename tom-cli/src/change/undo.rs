@@ -2,7 +2,7 @@
 
 use crate::change::candidate::readers;
 use crate::change::configuration::{Mode, Reload};
-use crate::change::record::{self, Change};
+use crate::change::record::{self, Change, Stage};
 use crate::change::{pam_lines, renewal, snapshot, sshd_lines, timer};
 use crate::exit::Failure;
 use crate::output;
@@ -26,7 +26,8 @@ pub(crate) fn undo(why: &str, turn: &Turn) -> Result<(), Failure> {
             None
         }
     };
-    let told = snapshot::bring_back(&record::before(), &record::made(), || {
+    let made = change.as_ref().filter(|change| change.stage == Stage::Made).map(|_| record::made());
+    let told = snapshot::bring_back(&record::before(), made.as_deref(), || {
         if sshd_lines::is_installed() {
             return sshd_lines::reload(Reload::Yes).map_err(|error| error.to_string());
         }
