@@ -32,7 +32,7 @@ use record::{Change, Stage};
 use std::time::{Duration, Instant};
 use tom_host::active_policy::{self, ExchangeError, Turn};
 use tom_host::event::{Event, Field, Kind};
-use tom_host::{clock, journal};
+use tom_host::{accounts, clock, journal};
 
 pub(crate) use undo::undo;
 
@@ -129,9 +129,15 @@ pub(crate) fn take_turn() -> Result<Turn, Failure> {
     loop {
         match active_policy::take_turn() {
             Err(ExchangeError::Busy) if started.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(50)),
-            result => return result.map_err(|error| Failure::not_checked(error.to_string())),
+            result => return result.map_err(|error| no_turn(&error)),
         }
     }
+}
+
+/// Why the turn could not be had. Without root none of its files can be reached, whatever the system calls that.
+pub(crate) fn no_turn(error: &ExchangeError) -> Failure {
+    let advice = if accounts::effective_uid() == 0 { "" } else { "; run it as root" };
+    Failure::not_checked(format!("{error}{advice}"))
 }
 
 /// Before a change is thought about: one that waits is in its way, and one that was interrupted is undone, so that what

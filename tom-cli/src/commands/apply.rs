@@ -12,7 +12,7 @@ use tom_host::journal;
 pub(crate) fn run(options: &ApplyOptions) -> Result<Exit, Failure> {
     let outcome = (|| {
         // Before the candidate is read: an older text must not be exchanged after a newer one.
-        let turn = active_policy::take_turn().map_err(|error| Failure::not_checked(error.to_string()))?;
+        let turn = active_policy::take_turn().map_err(|error| change::no_turn(&error))?;
         change::settle_what_waits(&turn)?;
         let goal = Goal {
             command: "apply",

@@ -6,30 +6,26 @@ mod open_sessions;
 mod who_is_left;
 
 use crate::arguments::RevokeOptions;
+use crate::change;
 use crate::exit::{Exit, Failure};
 use crate::output;
 use known_keys::{KnownKey, KnownKeys};
 use libtom::moment::Moment;
 use libtom::policy::is_invisible;
-use std::io::ErrorKind;
-use std::thread::sleep;
-use std::time::Duration;
-use tom_host::active_policy::{self, ExchangeError, Revised, Revocation, Turn};
+use tom_host::active_policy::{self, Revised, Revocation, Turn};
 use tom_host::event::{Event, Field, Kind};
 use tom_host::{accounts, clock, host_identity, journal, sessions};
 
 /// The user whose group reads what logins read.
 const READERS: &str = "_tom";
-/// How long another run may take before this one gives up.
-const PATIENCE: u32 = 50;
-const PAUSE: Duration = Duration::from_millis(200);
 /// The longest reason that goes into the list and the journal.
 const LONGEST_REASON: usize = 200;
 
 /// Takes keys out, or lets them count again.
 pub(crate) fn run(options: &RevokeOptions) -> Result<Exit, Failure> {
     let host = host_identity::read().map_or_else(|_| "this host".to_owned(), |host| host.id);
-    let turn = take_turn()?;
+    // A lost token must be out: another run is waited for.
+    let turn = change::take_turn()?;
     let known = KnownKeys::gather();
     let keys = known.find(&options.whom)?;
     let who = Actor::read(options.reason.as_deref(), host);
@@ -82,21 +78,6 @@ impl Actor {
             .with_known(Field::Key, key.label())
             .with_known(Field::Machine, key.machine())
     }
-}
-
-/// A lost token must be out: another run is waited for.
-fn take_turn() -> Result<Turn, Failure> {
-    for attempt in 0..=PATIENCE {
-        match active_policy::take_turn() {
-            Err(ExchangeError::Busy) if attempt < PATIENCE => sleep(PAUSE),
-            Ok(turn) => return Ok(turn),
-            Err(ExchangeError::Io { source, path, .. }) if source.kind() == ErrorKind::PermissionDenied => {
-                return Err(Failure::not_checked(format!("{}: {source}: root alone takes keys out", path.display())));
-            }
-            Err(error) => return Err(Failure::not_checked(error.to_string())),
-        }
-    }
-    Err(Failure::not_checked(ExchangeError::Busy.to_string()))
 }
 
 /// Where there is no such group, nobody but root reads it, and sshd gets no key at all.
